@@ -1,0 +1,62 @@
+/* log.h - key=value lines on standard error, one line per fact.
+ *
+ * Form:    `2026-03-01T12:00:00.123Z trapsmtp info smtp.session.close id=17 ip=192.0.2.7 reason="client quit"`
+ *          Event names are stable. Values: remote bytes are escaped (\xHH, \" and \\) and cut at 200 bytes with a "…" mark;
+ *          quotes only where a value has blanks, quotes, '=' or is empty.
+ * Levels:  error = the operator must act; warning = degraded; info = one line per session or event; debug = trace.
+ * Limits:  one line <= 4 kB, written with one write(2). Never bodies, never AUTH data, never keys.
+ * Threads: any; lines do not mix.
+ * Tests:   tests/unit/base/test_log.c
+ */
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
+
+#include <base/bytes.h>
+#include <base/ip.h>
+#include <base/time.h>
+
+enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
+
+enum log_type { LOG_END, LOG_TYPE_BYTES, LOG_TYPE_STR, LOG_TYPE_U64, LOG_TYPE_I64, LOG_TYPE_IP, LOG_TYPE_PREFIX, LOG_TYPE_SPAN };
+struct log_field {
+    const char *key;
+    enum log_type type;
+    union {
+        struct bytes bytes;
+        const char *str;
+        uint64_t u64;
+        int64_t i64;
+        struct ip ip;
+        struct prefix prefix;
+        span_t span;
+    } v;
+};
+
+#define LOG_BYTES(k, x)  ((struct log_field){ .key = (k), .type = LOG_TYPE_BYTES, .v.bytes = (x) })
+#define LOG_STR(k, x)    ((struct log_field){ .key = (k), .type = LOG_TYPE_STR, .v.str = (x) })
+#define LOG_U64(k, x)    ((struct log_field){ .key = (k), .type = LOG_TYPE_U64, .v.u64 = (x) })
+#define LOG_I64(k, x)    ((struct log_field){ .key = (k), .type = LOG_TYPE_I64, .v.i64 = (x) })
+#define LOG_IP(x)        ((struct log_field){ .key = "ip", .type = LOG_TYPE_IP, .v.ip = (x) })
+#define LOG_PREFIX(k, x) ((struct log_field){ .key = (k), .type = LOG_TYPE_PREFIX, .v.prefix = (x) })
+#define LOG_SPAN(k, x)   ((struct log_field){ .key = (k), .type = LOG_TYPE_SPAN, .v.span = (x) })
+/* The system's own text for errno. */
+#define LOG_ERRNO()      LOG_STR("error", log_errno_text())
+
+/* Once, before threads. `program` must stay valid. */
+void log_init(const char *program, enum log_level level);
+bool log_wants(enum log_level level);
+void log_event(enum log_level level, const char *event, const struct log_field *fields);
+const char *log_errno_text(void); /* thread-local text */
+
+/* log_info("smtp.session.open", LOG_IP(ip), LOG_U64("port", 25)) */
+#define LOG_AT(level, event, ...)                                                                     \
+    do {                                                                                              \
+        if (log_wants(level))                                                                         \
+            log_event((level), (event), (const struct log_field[]){ __VA_ARGS__ __VA_OPT__(,) { .type = LOG_END } }); \
+    } while (0)
+#define log_error(event, ...)   LOG_AT(LOG_ERROR, event, __VA_ARGS__)
+#define log_warning(event, ...) LOG_AT(LOG_WARNING, event, __VA_ARGS__)
+#define log_info(event, ...)    LOG_AT(LOG_INFO, event, __VA_ARGS__)
+#define log_debug(event, ...)   LOG_AT(LOG_DEBUG, event, __VA_ARGS__)
+
+#endif
