@@ -1,0 +1,20 @@
+/* act_log.h - acts.db: appended by short transactions of several programs (BEGIN IMMEDIATE, busy timeout 5 s, <= 100 rows).
+ *
+ * Threads: one per struct store_db (opened with STORE_WRITE to append).
+ * Tests:   tests/unit/store/test_act_log.c
+ */
+#ifndef STORE_ACT_LOG_H
+#define STORE_ACT_LOG_H
+
+#include <store/file.h>
+#include <store/record.h>
+
+enum { ACT_BATCH_MAX = 100 };
+typedef enum trap_err act_fn(const struct act *a, void *arg);
+
+/* Appends all or none; seq of each is filled in. More than ACT_BATCH_MAX is the caller's mistake. */
+TRAP_NODISCARD enum trap_err act_append(struct store_db *db, struct act *acts, size_t n, struct err_text *why);
+TRAP_NODISCARD enum trap_err act_each(struct store_db *db, uint64_t after, uint32_t limit, act_fn *fn, void *arg, uint64_t *last_out);
+TRAP_NODISCARD enum trap_err act_last(struct store_db *db, uint64_t *last_out);
+
+#endif

@@ -1,0 +1,49 @@
+/* hit_log.h - hits.db and samples.db: the writer's side (trapsmtp) and the reader's side (fold, command line).
+ *
+ * Order:   a hit is durable in hits.db before done(); its sample goes to samples.db after that and may be lost in a crash: a sample
+ *          is a convenience, the hit is the promise.
+ * Samples: the first of each digest and at most three a sender key and day, zstd, within samples_max_bytes (the oldest go first).
+ * Size:    <= 220 bytes a hit with one recipient and its indexes, samples apart.
+ * Threads, reads: as visit_log.h.
+ * Tests:   tests/unit/store/test_hit_log.c
+ */
+#ifndef STORE_HIT_LOG_H
+#define STORE_HIT_LOG_H
+
+#include <base/buf.h>
+#include <store/commit.h>
+#include <store/record.h>
+
+/* ---- writer ---- */
+struct hit_job {
+    struct commit_job job; /* first member; the caller sets job.done */
+    struct hit hit;        /* seq is filled in before done(); what it points to stays valid until then */
+};
+struct session_job {
+    struct commit_job job;
+    struct session_record session;
+};
+struct hit_log;
+TRAP_NODISCARD enum trap_err hit_log_open(const char *dir, const struct conf_store *conf, void (*batch_done)(void *), void *batch_arg,
+                                          struct hit_log **out, struct err_text *why);
+TRAP_NODISCARD enum trap_err hit_log_submit(struct hit_log *l, struct hit_job *job);
+TRAP_NODISCARD enum trap_err hit_log_submit_session(struct hit_log *l, struct session_job *job);
+void hit_log_close(struct hit_log **l);
+struct commit *hit_log_commit(struct hit_log *l);
+
+/* ---- reader ---- */
+typedef enum trap_err hit_fn(const struct hit *h, void *arg);
+typedef enum trap_err session_fn(const struct session_record *s, void *arg);
+TRAP_NODISCARD enum trap_err hit_bounds(struct store_db *db, uint64_t *last_out, uint64_t *erased_out);
+TRAP_NODISCARD enum trap_err hit_each(struct store_db *db, uint64_t after, uint32_t limit, hit_fn *fn, void *arg, uint64_t *last_out);
+TRAP_NODISCARD enum trap_err hit_get(struct store_db *db, uint64_t seq, hit_fn *fn, void *arg);
+/* Newest first. */
+TRAP_NODISCARD enum trap_err hit_by_sender(struct store_db *db, struct prefix p, uint32_t limit, hit_fn *fn, void *arg);
+TRAP_NODISCARD enum trap_err hit_by_rcpt(struct store_db *db, struct bytes address, uint32_t limit, hit_fn *fn, void *arg);
+TRAP_NODISCARD enum trap_err session_bounds(struct store_db *db, uint64_t *last_out, uint64_t *erased_out);
+TRAP_NODISCARD enum trap_err session_each(struct store_db *db, uint64_t after, uint32_t limit, session_fn *fn, void *arg,
+                                          uint64_t *last_out);
+/* From samples.db; TRAP_ENOENT where none was kept. *out is initialised by the call, freed by the caller. */
+TRAP_NODISCARD enum trap_err sample_get(struct store_db *samples, uint64_t hit_seq, struct buf *out);
+
+#endif
