@@ -1,0 +1,49 @@
+/* fold.h - the fold: records in, evidence out. A pure function of the log, the keys and the epochs.
+ *
+ * Rule:    a hit adds one to (sender, source, class, hour) for each distinct (source, class) among its recipients; a resolved minted
+ *          address also adds to its link. Order and size of batches cannot matter: what cannot be resolved yet stays pending and is
+ *          tried again whenever visits of that node were folded.
+ * Nodes:   one set of logs a node; hits are opened before visits, so that an address that was shown is never taken for forged.
+ * Cut:     records later than as_of are left out (as_of.us = INT64_MAX: none).
+ * Owns:    struct fold borrows the databases. Threads: one. Tests: tests/unit/correlate/, tests/functional/test_identical.py
+ */
+#ifndef CORRELATE_FOLD_H
+#define CORRELATE_FOLD_H
+
+#include <base/config.h>
+#include <mail/mint.h>
+#include <store/evidence.h>
+
+struct fold_node {
+    uint8_t node;
+    struct store_db *hits, *visits; /* opened in this order */
+};
+struct fold;
+TRAP_NODISCARD enum trap_err fold_new(const struct config *c, struct mint *mint, struct store_db *derived,
+                                      const struct fold_node *nodes, size_t node_count, struct fold **out);
+void fold_free(struct fold **f);
+
+struct fold_options {
+    uint32_t batch_max; /* records in one transaction, 0 = default (10,000) */
+    wall_t as_of;
+    void (*progress)(uint64_t done, uint64_t total, void *arg); /* may be NULL */
+    void *progress_arg;
+};
+struct fold_result {
+    uint64_t visits, hits, sessions;             /* records folded by this call */
+    uint64_t resolved, aged, pending, forged, static_traps, guesses, attempts, tests;
+};
+/* Folds whatever is new. */
+TRAP_NODISCARD enum trap_err fold_run(struct fold *f, const struct fold_options *o, struct fold_result *out, struct err_text *why);
+
+/* What one recipient of one hit is, for trace and explain: the same code the fold uses. *visit_fn is called with the visit when RESOLVED. */
+struct fold_trace {
+    bool minted;                     /* decodes under our keys */
+    bool repaired;                   /* only after undoing a harvester's garbling */
+    struct mint_ref ref;
+    enum { TRACE_NOT_MINTED, TRACE_RESOLVED, TRACE_AGED, TRACE_PENDING, TRACE_FORGED } outcome;
+};
+TRAP_NODISCARD enum trap_err fold_trace(struct fold *f, struct bytes address, wall_t mailed, struct fold_trace *out,
+                                        enum trap_err (*visit_fn)(const struct visit *, void *), void *arg);
+
+#endif

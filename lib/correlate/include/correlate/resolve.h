@@ -1,0 +1,30 @@
+/* resolve.h - what a decoded address means, given what is known of its visit. Pure.
+ *
+ * Source:  DESIGN of the mint, docs/adr/0008. Threads: any. Tests: tests/unit/correlate/test_resolve.c
+ */
+#ifndef CORRELATE_RESOLVE_H
+#define CORRELATE_RESOLVE_H
+
+#include <store/evidence.h>
+#include <store/record.h>
+
+enum resolve_outcome {
+    RESOLVE_RESOLVED, /* the visit is on record and showed this slot */
+    RESOLVE_AGED,     /* retention erased the visit */
+    RESOLVE_PENDING,  /* serial above what has arrived of that node */
+    RESOLVE_FORGED    /* serial in the known range without visit or slot, never shown, or mail older than the visit by > 10 min */
+};
+const char *resolve_outcome_name(enum resolve_outcome o);
+
+/* What the visits of one node say about (epoch, serial). */
+struct resolve_known {
+    const struct visit *visit; /* NULL: not on record */
+    bool erased;               /* its sequence lies in what retention erased */
+    bool arrived;              /* its sequence lies at or below the highest on record, or its epoch is over */
+};
+enum resolve_outcome resolve(const struct resolve_known *known, uint8_t slot, wall_t mailed);
+
+/* RESOLVED mail within 60 s of the visit, from the visitor's own network: a test, not evidence. */
+bool resolve_is_test(const struct visit *visit, struct ip sender, wall_t mailed);
+
+#endif

@@ -1,0 +1,38 @@
+/* lists.h - who is never listed, and why: prefix sets with their names.
+ *
+ * Parts:   special-use space (IANA), the configuration's never_list and never_list_files, acts `allow`, the guard's provider ranges,
+ *          crawler ranges (harvesters only). Every output is listing minus these, as set difference on prefixes.
+ * Owns:    the sets. Read-only after lists_load(). Threads: any reader. Tests: tests/unit/policy/test_lists.c
+ */
+#ifndef POLICY_LISTS_H
+#define POLICY_LISTS_H
+
+#include <base/config.h>
+#include <base/prefix_set.h>
+#include <store/act_log.h>
+
+enum list_name { LIST_SPECIAL_USE, LIST_NEVER, LIST_ALLOW, LIST_GUARD, LIST_CRAWLERS, LIST_COUNT };
+const char *list_name(enum list_name n);
+
+struct acts_view; /* acts in force at as_of: allows, denies, delists, taints; revoked and ended ones left out */
+struct lists {
+    struct prefix_set set[LIST_COUNT]; /* [LIST_SPECIAL_USE] unused: special_use() */
+    struct prefix_set forbidden;       /* senders: all but the crawlers */
+    struct prefix_set forbidden_harvesters; /* all */
+    bool guard_off, guard_missing;     /* missing: on, and empty or older than 7 days at as_of: no senders zone */
+};
+TRAP_NODISCARD enum trap_err lists_load(const struct config *c, const struct acts_view *acts, wall_t as_of, struct lists *out,
+                                        struct err_text *why);
+void lists_free(struct lists *l);
+/* The first list that holds part of p, with the entry that does; LIST_COUNT when none. */
+enum list_name lists_find(const struct lists *l, struct prefix p, bool harvester, struct prefix *entry_out);
+
+struct act_prefix { struct prefix prefix; wall_t at, until; uint64_t seq; };
+struct acts_view {
+    struct act_prefix *allow, *deny, *delist;
+    size_t allow_count, deny_count, delist_count;
+};
+TRAP_NODISCARD enum trap_err acts_view_load(struct store_db *acts, wall_t as_of, struct acts_view *out, struct err_text *why);
+void acts_view_free(struct acts_view *v);
+
+#endif
