@@ -37,7 +37,13 @@ TRAP_NODISCARD enum trap_err prefix_set_load_file(struct prefix_set *s, const ch
 /* IANA special-purpose registries (IPv4, IPv6), multicast and reserved space: what is never listed and never given
  * bait. Built once at first use, never freed. Sealed. */
 const struct prefix_set *special_use(void);
-/* The registry's own name of the entry that holds a, or NULL. */
+/* The smallest registry entry that holds a, or NULL. */
+struct special_use {
+    struct prefix prefix;
+    const char *name, *rfc; /* "Private-Use", "RFC 1918" */
+};
+const struct special_use *special_use_find(struct ip a);
+/* The registry's own name of that entry, or NULL. */
 const char *special_use_name(struct ip a);
 
 #endif
