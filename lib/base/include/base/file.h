@@ -2,7 +2,8 @@
  *
  * Why:     a reader sees the old content or the new one, never a part: temporary file, fsync, rename, fsync of the
  *          directory. SQLite's files are not touched here.
- * Errors:  TRAP_EIO with errno set; the text goes to `why` (may be NULL).
+ * Errors:  TRAP_ENOENT, TRAP_EEXIST, TRAP_EPERM, TRAP_EFULL (disk or quota), TRAP_ENOMEM, else TRAP_EIO; errno is set, and
+ *          the text goes to `why` (may be NULL).
  * Threads: any; two writers of one path are the caller's mistake (use file_lock).
  * Tests:   tests/unit/base/test_file.c
  */
@@ -22,7 +23,7 @@ TRAP_NODISCARD enum trap_err file_create(const char *path, struct bytes data, mo
 TRAP_NODISCARD enum trap_err file_symlink_swap(const char *path, const char *target, struct err_text *why);
 /* Whole file; more than max_bytes: TRAP_ERANGE. *out is initialised by the call and freed by the caller. */
 TRAP_NODISCARD enum trap_err file_slurp(const char *path, size_t max_bytes, struct buf *out, struct err_text *why);
-/* mkdir -p of the last component only; an existing directory is fine. Durable. */
+/* mkdir -p of the last component only; an existing directory is fine (its mode stays). Durable. */
 TRAP_NODISCARD enum trap_err dir_make(const char *path, mode_t mode, struct err_text *why);
 TRAP_NODISCARD enum trap_err dir_sync(const char *path, struct err_text *why);
 /* Removes a directory and what is in it (plain files and directories; never follows a symlink). */

@@ -48,15 +48,19 @@ bool log_wants(enum log_level level);
 void log_event(enum log_level level, const char *event, const struct log_field *fields);
 const char *log_errno_text(void); /* thread-local text */
 
-/* log_info("smtp.session.open", LOG_IP(ip), LOG_U64("port", 25)) */
-#define LOG_AT(level, event, ...)                                                                     \
-    do {                                                                                              \
-        if (log_wants(level))                                                                         \
-            log_event((level), (event), (const struct log_field[]){ __VA_ARGS__ __VA_OPT__(,) { .type = LOG_END } }); \
+#define LOG_FIELD_END ((struct log_field){ .type = LOG_END })
+
+/* log_info("smtp.session.open", LOG_IP(ip), LOG_U64("port", 25)); the fields may be left out. Nothing is computed where
+ * the level is not wanted. */
+#define LOG_AT(level, ...) LOG_AT_FIELDS(level, __VA_ARGS__, LOG_FIELD_END)
+#define LOG_AT_FIELDS(level, event, ...)                                            \
+    do {                                                                            \
+        if (log_wants(level))                                                       \
+            log_event((level), (event), (const struct log_field[]){ __VA_ARGS__ }); \
     } while (0)
-#define log_error(event, ...)   LOG_AT(LOG_ERROR, event, __VA_ARGS__)
-#define log_warning(event, ...) LOG_AT(LOG_WARNING, event, __VA_ARGS__)
-#define log_info(event, ...)    LOG_AT(LOG_INFO, event, __VA_ARGS__)
-#define log_debug(event, ...)   LOG_AT(LOG_DEBUG, event, __VA_ARGS__)
+#define log_error(...)   LOG_AT(LOG_ERROR, __VA_ARGS__)
+#define log_warning(...) LOG_AT(LOG_WARNING, __VA_ARGS__)
+#define log_info(...)    LOG_AT(LOG_INFO, __VA_ARGS__)
+#define log_debug(...)   LOG_AT(LOG_DEBUG, __VA_ARGS__)
 
 #endif
