@@ -74,28 +74,29 @@ void buf_add_byte(struct buf *b, uint8_t c)
         b->p[b->n++] = c;
 }
 
-void buf_add_u64(struct buf *b, uint64_t v)
+/* One append, so that a number is written whole or not at all. */
+static void add_decimal(struct buf *b, uint64_t v, bool negative)
 {
-    uint8_t digits[20];
-    size_t at = sizeof digits;
+    uint8_t text[21];
+    size_t at = sizeof text;
 
     do {
-        digits[--at] = (uint8_t)('0' + v % 10);
+        text[--at] = (uint8_t)('0' + v % 10);
         v /= 10;
     } while (v != 0);
-    buf_add(b, bytes_of(digits + at, sizeof digits - at));
+    if (negative)
+        text[--at] = '-';
+    buf_add(b, bytes_of(text + at, sizeof text - at));
+}
+
+void buf_add_u64(struct buf *b, uint64_t v)
+{
+    add_decimal(b, v, false);
 }
 
 void buf_add_i64(struct buf *b, int64_t v)
 {
-    if (v >= 0) {
-        buf_add_u64(b, (uint64_t)v);
-        return;
-    }
-    if (!room(b, 20)) /* sign and number, or nothing */
-        return;
-    buf_add_byte(b, '-');
-    buf_add_u64(b, 0 - (uint64_t)v);
+    add_decimal(b, v < 0 ? 0 - (uint64_t)v : (uint64_t)v, v < 0);
 }
 
 void buf_add_hex(struct buf *b, struct bytes s)
