@@ -97,7 +97,7 @@ static char *put_two(char *p, int v, char before)
 const char *wall_text(wall_t t, char out[WALL_TEXT_MAX])
 {
     const struct civil c = wall_civil(t);
-    const int64_t us = t.us - floor_div(t.us, WALL_US_PER_S) * WALL_US_PER_S;
+    const int64_t us = (t.us % WALL_US_PER_S + WALL_US_PER_S) % WALL_US_PER_S;
     char *p = out;
 
     if (c.year < 0)

@@ -7,6 +7,17 @@
 
 #include <cmocka.h>
 
+/* The linker sends every realloc() here (tests/unit/base/CMakeLists.txt). */
+static bool no_memory;
+
+void *__real_realloc(void *p, size_t n);
+void *__wrap_realloc(void *p, size_t n);
+
+void *__wrap_realloc(void *p, size_t n)
+{
+    return no_memory ? NULL : __real_realloc(p, n);
+}
+
 static void test_limit(void **state)
 {
     (void)state;
@@ -154,6 +165,26 @@ static void test_reserve_and_consume(void **state)
     buf_free(&b);
 }
 
+static void test_out_of_memory(void **state)
+{
+    (void)state;
+    struct buf b;
+
+    buf_init(&b, 1000);
+    buf_add(&b, BYTES("abc"));
+    no_memory = true;
+    while (b.err == TRAP_OK) /* what is allocated still serves */
+        buf_add_byte(&b, 'x');
+    no_memory = false;
+    assert_int_equal(b.err, TRAP_ENOMEM);
+    assert_true(b.n >= 3 && b.n == b.cap);
+    assert_true(bytes_has_prefix(buf_bytes(&b), BYTES("abc")));
+    buf_reset(&b);
+    buf_add(&b, BYTES("def"));
+    assert_string_equal(buf_cstr(&b), "def");
+    buf_free(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -164,6 +195,7 @@ int main(void)
         cmocka_unit_test(test_negative_at_the_limit),
         cmocka_unit_test(test_format),
         cmocka_unit_test(test_reserve_and_consume),
+        cmocka_unit_test(test_out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

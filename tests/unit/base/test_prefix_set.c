@@ -12,6 +12,17 @@
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
+/* The linker sends every realloc() here (tests/unit/base/CMakeLists.txt). */
+static bool no_memory;
+
+void *__real_realloc(void *p, size_t n);
+void *__wrap_realloc(void *p, size_t n);
+
+void *__wrap_realloc(void *p, size_t n)
+{
+    return no_memory ? NULL : __real_realloc(p, n);
+}
+
 static struct prefix net(const char *text)
 {
     struct prefix p;
@@ -281,6 +292,25 @@ static void test_against_bitmap(void **state)
     }
 }
 
+static void test_out_of_memory(void **state)
+{
+    (void)state;
+    struct prefix_set holes = set_of("2001:db8::1"), out = set_of("10.0.0.0/8"), big = { 0 };
+
+    no_memory = true; /* there is room for 16 prefixes; the difference has 96 */
+    assert_int_equal(prefix_set_subtract(net("2001:db8::/32"), &holes, &out), TRAP_ENOMEM);
+    assert_int_equal(prefix_set_add(&big, net("::/0")), TRAP_ENOMEM);
+    assert_int_equal(prefix_set_add_set(&big, &out), TRAP_ENOMEM);
+    no_memory = false;
+    assert_set(&out, "10.0.0.0/8"); /* a part of a difference would be a wrong one */
+    assert_int_equal(big.n, 0);
+    assert_int_equal(prefix_set_subtract(net("2001:db8::/32"), &holes, &out), TRAP_OK);
+    assert_int_equal(out.n, 1 + 96);
+    prefix_set_free(&holes);
+    prefix_set_free(&out);
+    prefix_set_free(&big);
+}
+
 /* --- Files --- */
 
 static enum trap_err load(const char *content, size_t n, struct prefix_set *s, struct err_text *why)
@@ -363,6 +393,7 @@ int main(void)
         cmocka_unit_test(test_overlaps_says_which),
         cmocka_unit_test(test_add_set),
         cmocka_unit_test(test_against_bitmap),
+        cmocka_unit_test(test_out_of_memory),
         cmocka_unit_test(test_load),
         cmocka_unit_test(test_load_refuses),
         cmocka_unit_test(test_load_long_lines),
