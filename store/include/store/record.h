@@ -14,7 +14,15 @@
 #include <base/ip.h>
 #include <base/time.h>
 
-enum record_log { RECORD_VISIT = 1, RECORD_HIT = 2, RECORD_SESSION = 3, RECORD_ACT = 4 };
+enum record_log {
+    RECORD_VISIT = 1,
+    RECORD_HIT = 2,
+    RECORD_SESSION = 3,
+    RECORD_ACT = 4,
+    /* Not logs: further marks of derived.db (evidence.h), a node each. */
+    RECORD_EPOCHS = 5, /* seq: the newest epoch whose addresses were looked for; every node that the fold knows has it */
+    RECORD_CUT = 6     /* seq 1: made by a fold that left out what was later than its as_of */
+};
 struct record_id {
     uint8_t node;
     uint8_t log; /* enum record_log */
