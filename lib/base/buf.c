@@ -23,7 +23,7 @@ void buf_reset(struct buf *b)
     b->err = TRAP_OK;
 }
 
-/* Room for `extra` more bytes. One byte more than `cap` is allocated, so that buf_cstr() always has a place for NUL. */
+/* Room for `extra` more bytes. One byte more than `cap` is allocated, as a place for buf_cstr()'s NUL. */
 static bool grow(struct buf *b, size_t extra)
 {
     size_t cap;

@@ -71,7 +71,8 @@ struct unit {
 };
 
 /* A number in front of one of the units. The empty name, where the table has it, stands last. */
-static enum trap_err with_unit(struct bytes in, const struct unit *units, size_t n, uint64_t max, uint64_t *out)
+static enum trap_err with_unit(struct bytes in, const struct unit *units, size_t n, uint64_t max,
+                               uint64_t *out)
 {
     size_t len = 0;
     uint64_t v = 0;
@@ -97,9 +98,9 @@ static enum trap_err with_unit(struct bytes in, const struct unit *units, size_t
 enum trap_err num_size(struct bytes in, uint64_t max, uint64_t *bytes_out)
 {
     static const struct unit units[] = {
-        { BYTES_INIT("k"), 1024 },
-        { BYTES_INIT("M"), 1024 * 1024 },
-        { BYTES_INIT("G"), 1024 * 1024 * 1024 },
+        { BYTES_INIT("k"), 1ull << 10 },
+        { BYTES_INIT("M"), 1ull << 20 },
+        { BYTES_INIT("G"), 1ull << 30 },
         { BYTES_INIT(""), 1 },
     };
 
@@ -109,8 +110,8 @@ enum trap_err num_size(struct bytes in, uint64_t max, uint64_t *bytes_out)
 enum trap_err num_span(struct bytes in, span_t max, span_t *out)
 {
     static const struct unit units[] = {
-        { BYTES_INIT("ms"), 1 },       { BYTES_INIT("s"), 1000 },     { BYTES_INIT("m"), 60000 },
-        { BYTES_INIT("h"), 3600000 },  { BYTES_INIT("d"), 86400000 },
+        { BYTES_INIT("ms"), 1 },      { BYTES_INIT("s"), 1000 },     { BYTES_INIT("m"), 60000 },
+        { BYTES_INIT("h"), 3600000 }, { BYTES_INIT("d"), 86400000 },
     };
     uint64_t ms = 0;
     enum trap_err err;

@@ -53,10 +53,10 @@ int prefix_cmp(struct prefix a, struct prefix b)
     return c != 0 ? c : (a.len > b.len) - (a.len < b.len);
 }
 
-/* Bits that are shown: a v4-mapped prefix always has 96 or more, because prefix_of() clears what is behind len. */
+/* A v4-mapped prefix always has 96 bits or more: fewer, and prefix_of() clears what makes it v4-mapped. */
 unsigned prefix_family_len(struct prefix p)
 {
-    return ip_is_v4(p.ip) && p.len >= MAPPED_BITS ? p.len - MAPPED_BITS : p.len;
+    return ip_is_v4(p.ip) ? p.len - MAPPED_BITS : p.len;
 }
 
 enum trap_err prefix_parse(struct bytes in, struct prefix *out)

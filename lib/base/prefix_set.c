@@ -1,4 +1,4 @@
-/* prefix_set.c - sorted, disjoint prefixes: union by sealing, membership by binary search, difference by halving. */
+/* prefix_set.c - sorted, disjoint prefixes: union by sealing, look-up by bisection, difference by halving. */
 #include <base/prefix_set.h>
 
 #include <errno.h>
@@ -79,7 +79,7 @@ enum trap_err prefix_set_seal(struct prefix_set *s)
 
     if (s->n > 1)
         qsort(s->v, s->n, sizeof *s->v, compare);
-    /* v[0..kept) is disjoint and without siblings at every step: a join can only make its own left neighbour join. */
+    /* v[0..kept) is disjoint and without siblings at every step: after a join only the last two can be. */
     for (size_t i = 0; i < s->n; i++) {
         if (kept > 0 && prefix_covers(s->v[kept - 1], s->v[i]))
             continue;
@@ -185,8 +185,10 @@ enum trap_err prefix_set_subtract(struct prefix p, const struct prefix_set *s, s
     return err;
 }
 
-/* Line by line, because such files are downloaded: nothing in them may make us allocate more than their prefixes need. */
-static enum trap_err load_line(struct prefix_set *s, struct bytes line, struct err_text *why, const char *place)
+/* Line by line, because such files are downloaded: nothing in them may make us allocate more than their
+ * prefixes need. */
+static enum trap_err load_line(struct prefix_set *s, struct bytes line, struct err_text *why,
+                               const char *place)
 {
     const struct bytes text = bytes_take(line, bytes_find(line, '#'));
     const struct bytes field = bytes_trim(bytes_take(text, bytes_find(text, ';')));
@@ -197,7 +199,9 @@ static enum trap_err load_line(struct prefix_set *s, struct bytes line, struct e
         return TRAP_OK;
     err = prefix_parse(field, &p);
     if (err == TRAP_EINVAL)
-        err_text_set(why, "%s: not an address or prefix; allowed are lines such as 192.0.2.0/24 or 2001:db8::/32", place);
+        err_text_set(why,
+                     "%s: not an address or prefix; allowed are lines such as 192.0.2.0/24 or 2001:db8::/32",
+                     place);
     else if (err == TRAP_ERANGE)
         err_text_set(why, "%s: the prefix length is too large, or address bits are set behind it", place);
     if (err != TRAP_OK)
@@ -220,7 +224,8 @@ static enum trap_err load_stream(struct prefix_set *s, FILE *file, const char *p
             n--;
             n -= n > 0 && line[n - 1] == '\r';
         } else if (!feof(file)) { /* fgets() filled its buffer, or strlen() stopped at a NUL */
-            err_text_set(why, "%s: the line is longer than %d bytes, or holds a NUL", place, LINE_MAX_BYTES - 2);
+            err_text_set(why, "%s: the line is longer than %d bytes, or holds a NUL", place,
+                         LINE_MAX_BYTES - 2);
             return TRAP_EINVAL;
         }
         err = load_line(s, bytes_of(line, n), why, place);

@@ -1,10 +1,11 @@
 /* special_use.c - the address space that belongs to nobody in particular: never listed, never given bait.
  *
- * Sources: IANA IPv4 and IPv6 Special-Purpose Address Registries, IPv4 Multicast, IPv6 Address Space (all of it that is
- *          not 2000::/3). Every row is taken, also those that the registry calls globally reachable (AS112, AMT, 6to4,
- *          Teredo, NAT64): behind such an address there are many parties, or one that somebody else claims.
+ * Sources: IANA IPv4 and IPv6 Special-Purpose Address Registries, IPv4 Multicast, IPv6 Address Space (all
+ *          of it that is not 2000::/3). Every row is taken, also those that the registry calls globally
+ *          reachable (AS112, AMT, 6to4, Teredo, NAT64): behind such an address there are many parties, or one
+ *          that somebody else claims.
  *          Unallocated parts of 2000::/3 are not taken: they are handed out every week.
- * Left out: ::ffff:0:0/96, IPv4-mapped. That is how IPv4 is stored here, so every IPv4 address would be special.
+ * Without: ::ffff:0:0/96, IPv4-mapped. That is how IPv4 is stored here: all of it would be special.
  */
 #include <base/prefix_set.h>
 

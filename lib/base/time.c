@@ -5,7 +5,7 @@
 #include <time.h>
 
 enum { DAYS_PER_ERA = 146097, YEARS_PER_ERA = 400, SECONDS_PER_DAY = 86400 };
-/* Days from 0000-03-01 to 1970-01-01. Years are counted from March, so that the leap day is the last of its year. */
+/* Days from 0000-03-01 to 1970-01-01. Years are counted from March: a leap day is the last of its year. */
 enum { EPOCH_DAY = 719468 };
 
 mono_t mono_now(void)
@@ -29,7 +29,7 @@ static int64_t floor_div(int64_t a, int64_t b)
     return a / b - (a % b < 0);
 }
 
-/* Month m (March = 0) starts (153 m + 2) / 5 days after 1 March: 31 and 30 days in turn, five months = 153 days. */
+/* Month m (March = 0) starts so many days after 1 March: 31 and 30 in turn, 153 in five months. */
 static int month_start(int m)
 {
     return (153 * m + 2) / 5;
@@ -52,7 +52,7 @@ struct civil wall_civil(wall_t t)
     const int sod = (int)(seconds - day * SECONDS_PER_DAY);
     const int64_t era = floor_div(day + EPOCH_DAY, DAYS_PER_ERA);
     const int doe = (int)(day + EPOCH_DAY - era * DAYS_PER_ERA);
-    /* Take the leap days out (one in 1,461 days, not in 36,524, but in 146,096), then years are 365 days long. */
+    /* Without the leap days (one in 1,461 days, not in 36,524, but in 146,096) a year has 365 days. */
     const int yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
     const int doy = doe - (yoe * 365 + yoe / 4 - yoe / 100);
     const int m = (5 * doy + 2) / 153;

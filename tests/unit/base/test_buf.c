@@ -87,8 +87,13 @@ static void test_numbers(void **state)
         int64_t v;
         const char *text;
     } cases[] = {
-        { 0, "0" }, { 9, "9" }, { 10, "10" }, { -1, "-1" }, { 1234567890, "1234567890" },
-        { INT64_MAX, "9223372036854775807" }, { INT64_MIN, "-9223372036854775808" },
+        { 0, "0" },
+        { 9, "9" },
+        { 10, "10" },
+        { -1, "-1" },
+        { 1234567890, "1234567890" },
+        { INT64_MAX, "9223372036854775807" },
+        { INT64_MIN, "-9223372036854775808" },
     };
     struct buf b;
 
@@ -102,7 +107,8 @@ static void test_numbers(void **state)
     buf_add_u64(&b, UINT64_MAX);
     assert_string_equal(buf_cstr(&b), "18446744073709551615");
     buf_reset(&b);
-    buf_add_hex(&b, BYTES("\x00\x7f\xff" "a"));
+    buf_add_hex(&b, BYTES("\x00\x7f\xff"
+                          "a"));
     assert_string_equal(buf_cstr(&b), "007fff61");
     buf_free(&b);
 }

@@ -94,13 +94,8 @@ static void test_split(void **state)
         const char *in;
         const char *fields[4];
     } cases[] = {
-        { "", { NULL } },
-        { "a", { "a" } },
-        { "a,b", { "a", "b" } },
-        { "a,,b", { "a", "", "b" } },
-        { ",a", { "", "a" } },
-        { "a,", { "a" } },
-        { ",", { "" } },
+        { "", { NULL } },      { "a", { "a" } },  { "a,b", { "a", "b" } }, { "a,,b", { "a", "", "b" } },
+        { ",a", { "", "a" } }, { "a,", { "a" } }, { ",", { "" } },
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

@@ -1,7 +1,7 @@
 #include <base/err.h>
 
-#include <signal.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -59,7 +59,7 @@ static void test_text_is_canonical(void **state)
         { "::2:3:4:5:6:7:8", "0:2:3:4:5:6:7:8" },
         { "1:2:3:4:5:6:1.2.3.4", "1:2:3:4:5:6:102:304" },
         { "::2:3:4:5:6:1.2.3.4", "0:2:3:4:5:6:102:304" },
-        /* RFC 5952 4.1 leading zeros, 4.2.1 as short as possible, 4.2.2 not one group, 4.2.3 longest, then first, 4.3 case */
+        /* RFC 5952 4.1 leading zeros, 4.2.1 shortest, 4.2.2 not one group, 4.2.3 longest, first, 4.3 case */
         { "2001:0db8::0001", "2001:db8::1" },
         { "2001:db8:0:0:0:0:2:1", "2001:db8::2:1" },
         { "2001:db8::1:1:1:1:1", "2001:db8:0:1:1:1:1:1" },
@@ -84,20 +84,65 @@ static void test_malformed(void **state)
 {
     (void)state;
     static const struct bytes cases[] = {
-        BYTES_INIT(""), BYTES_INIT("1"), BYTES_INIT("1.2.3"), BYTES_INIT("1.2.3."), BYTES_INIT("1.2.3.4."),
-        BYTES_INIT("1.2.3.4.5"), BYTES_INIT(".1.2.3"), BYTES_INIT("1..2.3"), BYTES_INIT("256.0.0.1"),
-        BYTES_INIT("1.2.3.1000"), BYTES_INIT("01.2.3.4"), BYTES_INIT("1.2.3.00"), BYTES_INIT("0x1.2.3.4"),
-        BYTES_INIT("1.2.3.-4"), BYTES_INIT("1.2.3.4 "), BYTES_INIT(" 1.2.3.4"), BYTES_INIT("1.2.3.4\0"),
-        BYTES_INIT("1.2.3.4/32"), BYTES_INIT("16909060"), BYTES_INIT("1.2.3.a"), BYTES_INIT("1,2,3,4"),
-        BYTES_INIT(":"), BYTES_INIT(":::"), BYTES_INIT("::::"), BYTES_INIT(":1"), BYTES_INIT("1:"), BYTES_INIT("1::2:"),
-        BYTES_INIT(":1::2"), BYTES_INIT("1:::2"), BYTES_INIT("1::2::3"), BYTES_INIT("::1::"), BYTES_INIT("12345::"),
-        BYTES_INIT("::00001"), BYTES_INIT("::g"), BYTES_INIT("1:2:3:4:5:6:7"), BYTES_INIT("1:2:3:4:5:6:7:"),
-        BYTES_INIT("1:2:3:4:5:6:7:8:9"), BYTES_INIT("1:2:3:4:5:6:7:8:"), BYTES_INIT("1:2:3:4:5:6:7:8::"),
-        BYTES_INIT("1:2::3:4:5:6:7:8"), BYTES_INIT("::1:2:3:4:5:6:7:8"), BYTES_INIT("1:2:3:4:5:6:7:1.2.3.4"),
-        BYTES_INIT("1:2:3:4:5:1.2.3.4"), BYTES_INIT("::1.2.3"), BYTES_INIT("::1.2.3.4:5"), BYTES_INIT("1.2.3.4::"),
-        BYTES_INIT("::1.2.3.04"), BYTES_INIT("::12345.2.3.4"), BYTES_INIT("::a.2.3.4"), BYTES_INIT("::1.2.3.4.5"),
-        BYTES_INIT("fe80::1%eth0"), BYTES_INIT("[::1]"), BYTES_INIT("::1\0"), BYTES_INIT("::1/128"), BYTES_INIT(" ::1"),
-        BYTES_INIT("IPv6:::1"), BYTES_INIT("1:2:3:4:5:6:7:8.9.10.11"), BYTES_INIT("::-1"), BYTES_INIT("::+1"),
+        BYTES_INIT(""),
+        BYTES_INIT("1"),
+        BYTES_INIT("1.2.3"),
+        BYTES_INIT("1.2.3."),
+        BYTES_INIT("1.2.3.4."),
+        BYTES_INIT("1.2.3.4.5"),
+        BYTES_INIT(".1.2.3"),
+        BYTES_INIT("1..2.3"),
+        BYTES_INIT("256.0.0.1"),
+        BYTES_INIT("1.2.3.1000"),
+        BYTES_INIT("01.2.3.4"),
+        BYTES_INIT("1.2.3.00"),
+        BYTES_INIT("0x1.2.3.4"),
+        BYTES_INIT("1.2.3.-4"),
+        BYTES_INIT("1.2.3.4 "),
+        BYTES_INIT(" 1.2.3.4"),
+        BYTES_INIT("1.2.3.4\0"),
+        BYTES_INIT("1.2.3.4/32"),
+        BYTES_INIT("16909060"),
+        BYTES_INIT("1.2.3.a"),
+        BYTES_INIT("1,2,3,4"),
+        BYTES_INIT(":"),
+        BYTES_INIT(":::"),
+        BYTES_INIT("::::"),
+        BYTES_INIT(":1"),
+        BYTES_INIT("1:"),
+        BYTES_INIT("1::2:"),
+        BYTES_INIT(":1::2"),
+        BYTES_INIT("1:::2"),
+        BYTES_INIT("1::2::3"),
+        BYTES_INIT("::1::"),
+        BYTES_INIT("12345::"),
+        BYTES_INIT("::00001"),
+        BYTES_INIT("::g"),
+        BYTES_INIT("1:2:3:4:5:6:7"),
+        BYTES_INIT("1:2:3:4:5:6:7:"),
+        BYTES_INIT("1:2:3:4:5:6:7:8:9"),
+        BYTES_INIT("1:2:3:4:5:6:7:8:"),
+        BYTES_INIT("1:2:3:4:5:6:7:8::"),
+        BYTES_INIT("1:2::3:4:5:6:7:8"),
+        BYTES_INIT("::1:2:3:4:5:6:7:8"),
+        BYTES_INIT("1:2:3:4:5:6:7:1.2.3.4"),
+        BYTES_INIT("1:2:3:4:5:1.2.3.4"),
+        BYTES_INIT("::1.2.3"),
+        BYTES_INIT("::1.2.3.4:5"),
+        BYTES_INIT("1.2.3.4::"),
+        BYTES_INIT("::1.2.3.04"),
+        BYTES_INIT("::12345.2.3.4"),
+        BYTES_INIT("::a.2.3.4"),
+        BYTES_INIT("::1.2.3.4.5"),
+        BYTES_INIT("fe80::1%eth0"),
+        BYTES_INIT("[::1]"),
+        BYTES_INIT("::1\0"),
+        BYTES_INIT("::1/128"),
+        BYTES_INIT(" ::1"),
+        BYTES_INIT("IPv6:::1"),
+        BYTES_INIT("1:2:3:4:5:6:7:8.9.10.11"),
+        BYTES_INIT("::-1"),
+        BYTES_INIT("::+1"),
     };
     const struct ip before = ip_v4(1, 2, 3, 4);
 
@@ -127,7 +172,7 @@ static struct ip random_ip(void)
 
     for (size_t i = 0; i < 16; i += 2) {
         const uint64_t r = next_random();
-        a.b[i] = r & 3 ? 0 : (uint8_t)(r >> 8);     /* many zero groups and short groups */
+        a.b[i] = r & 3 ? 0 : (uint8_t)(r >> 8); /* many zero groups and short groups */
         a.b[i + 1] = r & 4 ? 0 : (uint8_t)(r >> 16);
     }
     if (next_random() % 4 == 0)
@@ -147,7 +192,8 @@ static void test_against_library(void **state)
 
         assert_true(ip_eq(must_parse(ip_text(a, ours)), a));
         assert_non_null(inet_ntop(v4 ? AF_INET : AF_INET6, a.b + (v4 ? 12 : 0), theirs, sizeof theirs));
-        if (strchr(theirs, ':') == NULL || strchr(theirs, '.') == NULL) /* it writes ::/96 as a quad, RFC 5952 does not */
+        /* The library writes ::/96 as a quad, RFC 5952 does not. */
+        if (strchr(theirs, ':') == NULL || strchr(theirs, '.') == NULL)
             assert_string_equal(ours, theirs);
         const size_t n = strlen(theirs);
         for (uint64_t edits = next_random() % 3; edits < 3; edits++)
@@ -161,8 +207,9 @@ static void test_against_library(void **state)
 static void test_order(void **state)
 {
     (void)state;
-    static const char *const rising[] = { "::", "::1", "::fffe:ffff:ffff", "0.0.0.0", "9.0.0.0", "10.0.0.0", "192.0.2.255",
-                                          "255.255.255.255", "::1:0:0:0", "0:0:0:1::", "2001:db8::", "ff00::" };
+    static const char *const rising[] = { "::",        "::1",       "::fffe:ffff:ffff", "0.0.0.0",
+                                          "9.0.0.0",   "10.0.0.0",  "192.0.2.255",      "255.255.255.255",
+                                          "::1:0:0:0", "0:0:0:1::", "2001:db8::",       "ff00::" };
 
     for (size_t i = 0; i < COUNT(rising); i++) {
         for (size_t j = 0; j < COUNT(rising); j++) {
@@ -271,9 +318,12 @@ static void test_blobs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_text_is_canonical), cmocka_unit_test(test_malformed),
-        cmocka_unit_test(test_against_library),   cmocka_unit_test(test_order),
-        cmocka_unit_test(test_sockaddr),          cmocka_unit_test(test_ip_port),
+        cmocka_unit_test(test_text_is_canonical),
+        cmocka_unit_test(test_malformed),
+        cmocka_unit_test(test_against_library),
+        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_sockaddr),
+        cmocka_unit_test(test_ip_port),
         cmocka_unit_test(test_blobs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -110,7 +110,8 @@ static void test_every_length(void **state)
         const struct prefix p = prefix_of(ones, (uint8_t)len);
         for (unsigned bit = 0; bit < 128; bit++)
             assert_int_equal(p.ip.b[bit / 8] >> (7 - bit % 8) & 1, bit < len);
-        for (unsigned bit = 0; bit < 128; bit++) { /* one wrong bit is outside exactly when it is in front of len */
+        /* One wrong bit is outside exactly when it is in front of len. */
+        for (unsigned bit = 0; bit < 128; bit++) {
             a = ones;
             a.b[bit / 8] ^= (uint8_t)(0x80 >> bit % 8);
             assert_int_equal(prefix_has(p, a), bit >= len);

@@ -1,12 +1,12 @@
 #include <base/prefix_set.h>
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -61,7 +61,8 @@ static void assert_set(const struct prefix_set *s, const char *list)
     size_t at = 0;
 
     for (size_t i = 0; i < s->n; i++)
-        at += (size_t)snprintf(text + at, sizeof text - at, "%s%s", i > 0 ? " " : "", prefix_text(s->v[i], one));
+        at += (size_t)snprintf(text + at, sizeof text - at, "%s%s", i > 0 ? " " : "",
+                               prefix_text(s->v[i], one));
     assert_string_equal(text, list);
 }
 
@@ -107,11 +108,12 @@ static void test_subtract(void **state)
         { "192.0.2.0/29", "192.0.2.3", "192.0.2.0/31 192.0.2.2 192.0.2.4/30" },
         { "192.0.2.0/30", "192.0.2.0 192.0.2.3", "192.0.2.1 192.0.2.2" },
         { "0.0.0.0/0", "128.0.0.0/2 192.0.0.0/2", "0.0.0.0/1" },
-        { "2001:db8::/32", "2001:db8:ffff::/48", "2001:db8::/33 2001:db8:8000::/34 2001:db8:c000::/35 2001:db8:e000::/36 "
-                                                 "2001:db8:f000::/37 2001:db8:f800::/38 2001:db8:fc00::/39 "
-                                                 "2001:db8:fe00::/40 2001:db8:ff00::/41 2001:db8:ff80::/42 "
-                                                 "2001:db8:ffc0::/43 2001:db8:ffe0::/44 2001:db8:fff0::/45 "
-                                                 "2001:db8:fff8::/46 2001:db8:fffc::/47 2001:db8:fffe::/48" },
+        { "2001:db8::/32", "2001:db8:ffff::/48",
+          "2001:db8::/33 2001:db8:8000::/34 2001:db8:c000::/35 2001:db8:e000::/36 "
+          "2001:db8:f000::/37 2001:db8:f800::/38 2001:db8:fc00::/39 "
+          "2001:db8:fe00::/40 2001:db8:ff00::/41 2001:db8:ff80::/42 "
+          "2001:db8:ffc0::/43 2001:db8:ffe0::/44 2001:db8:fff0::/45 "
+          "2001:db8:fff8::/46 2001:db8:fffc::/47 2001:db8:fffe::/48" },
         { "2001:db8::1", "10.0.0.0/8", "2001:db8::1" },
     };
 
@@ -329,7 +331,8 @@ static enum trap_err load(const char *content, size_t n, struct prefix_set *s, s
 static void test_load(void **state)
 {
     (void)state;
-    static const char good[] = "# ours\n\n192.0.2.0/24\r\n  2001:db8::/32 ; documentation\n\t198.51.100.7 # one\n;\n203.0.113.0/24";
+    static const char good[] =
+        "# ours\n\n192.0.2.0/24\r\n  2001:db8::/32 ; documentation\n\t198.51.100.7 # one\n;\n203.0.113.0/24";
     struct prefix_set s = set_of("10.0.0.0/8");
     struct err_text why = { "" };
 
@@ -353,7 +356,9 @@ static void test_load_refuses(void **state)
         { BYTES_INIT("192.0.2.1/24\n"), TRAP_ERANGE, ":1: " },
         { BYTES_INIT("192.0.2.0 192.0.2.1\n"), TRAP_EINVAL, ":1: " },
         { BYTES_INIT("\n\n192.0.2.0/24\0\n"), TRAP_EINVAL, ":3: " },
-        { BYTES_INIT("\xef\xbb\xbf" "192.0.2.0/24\n"), TRAP_EINVAL, ":1: " },
+        { BYTES_INIT("\xef\xbb\xbf"
+                     "192.0.2.0/24\n"),
+          TRAP_EINVAL, ":1: " },
     };
     struct prefix_set s = set_of("10.0.0.0/8");
     struct err_text why;

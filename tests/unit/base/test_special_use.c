@@ -193,8 +193,8 @@ static void test_ipv4_space(void **state)
     prefix_set_free(&rest);
     assert_int_equal(special + ordinary, (uint64_t)1 << 32);
     /* Three /8, 100.64/10, 172.16/12, 169.254/16, 192.168/16, 198.18/15, 224/3, and eight /24. */
-    assert_int_equal(special, 3 * (1u << 24) + (1u << 22) + (1u << 20) + 2 * (1u << 16) + (1u << 17) + (1u << 29) +
-                                  8 * (1u << 8));
+    assert_int_equal(special, 3 * (1u << 24) + (1u << 22) + (1u << 20) + 2 * (1u << 16) + (1u << 17) +
+                                  (1u << 29) + 8 * (1u << 8));
 }
 
 int main(void)

@@ -17,7 +17,8 @@ static void test_every_day_from_1970_to_2400(void **state)
 
     for (int64_t n = 0; year <= 2400; n++) {
         const int64_t us = n * WALL_US_PER_DAY;
-        const struct civil first = wall_civil((wall_t){ us }), last = wall_civil((wall_t){ us + WALL_US_PER_DAY - 1 });
+        const struct civil first = wall_civil((wall_t){ us }),
+                           last = wall_civil((wall_t){ us + WALL_US_PER_DAY - 1 });
         char text[WALL_TEXT_MAX];
         wall_t back;
 
