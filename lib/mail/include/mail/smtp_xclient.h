@@ -1,0 +1,45 @@
+/* smtp_xclient.h - the attributes of XCLIENT, by which a trusted proxy says who the client is (Postfix XCLIENT_README).
+ *
+ * Form:    SP-separated NAME=value; values in xtext (RFC 3461 4: "+" and two upper-case hex digits); [UNAVAILABLE] and [TEMPUNAVAIL] for
+ *          what the proxy does not know. ADDR and DESTADDR: IPv4, or IPv6 behind "IPV6:". IPv4-mapped addresses become IPv4.
+ * Known:   NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT; NAME and LOGIN are checked and not kept.
+ * Owns:    the struct holds its own copies.
+ * Errors:  TRAP_EINVAL for an unknown or repeated attribute, a bad value, or none at all; *out untouched.
+ * Threads: any.
+ * Tests:   tests/unit/mail/test_smtp_xclient.c
+ */
+#ifndef MAIL_SMTP_XCLIENT_H
+#define MAIL_SMTP_XCLIENT_H
+
+#include <base/bytes.h>
+#include <base/err.h>
+#include <base/ip.h>
+
+enum { SMTP_XCLIENT_HELO_MAX = 255 };
+enum smtp_xclient_attribute {
+    SMTP_XCLIENT_NAME = 1 << 0,
+    SMTP_XCLIENT_ADDR = 1 << 1,
+    SMTP_XCLIENT_PORT = 1 << 2,
+    SMTP_XCLIENT_PROTO = 1 << 3,
+    SMTP_XCLIENT_HELO = 1 << 4,
+    SMTP_XCLIENT_LOGIN = 1 << 5,
+    SMTP_XCLIENT_DESTADDR = 1 << 6,
+    SMTP_XCLIENT_DESTPORT = 1 << 7
+};
+
+struct smtp_xclient {
+    uint32_t given;   /* enum smtp_xclient_attribute: with a value */
+    uint32_t unknown; /* named, and not known to the proxy */
+    struct ip addr, destaddr;
+    uint16_t port, destport;
+    bool esmtp; /* PROTO */
+    uint8_t helo_len;
+    uint8_t helo[SMTP_XCLIENT_HELO_MAX];
+};
+
+TRAP_NODISCARD enum trap_err smtp_xclient_parse(struct bytes argument, struct smtp_xclient *out);
+
+/* At most `cap` bytes into out; control characters are refused, encoded or not. */
+TRAP_NODISCARD enum trap_err smtp_xtext_decode(struct bytes in, uint8_t *out, size_t cap, size_t *n_out);
+
+#endif
