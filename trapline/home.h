@@ -1,0 +1,44 @@
+/* home.h - an installation opened for questions: configuration, keys, databases, whatever of them exists.
+ *
+ * Rule:    reads only; hits.db is opened before visits.db, so that an address that was shown is never taken for forged.
+ * Errors:  home_open() says what is wrong on standard error and returns the exit code; 0 is success.
+ * Threads: main only.
+ */
+#ifndef TRAPLINE_HOME_H
+#define TRAPLINE_HOME_H
+
+#include "cli.h"
+
+#include <base/config.h>
+#include <base/keyring.h>
+#include <correlate/fold.h>
+#include <mail/mint.h>
+#include <policy/listing.h>
+
+struct home {
+    struct config *config;
+    struct keyring keys;
+    struct mint *mint;
+    struct store_db *hits, *visits, *samples, *acts, *derived, *published;
+    struct fold *fold;
+    struct acts_view acts_view;
+    struct lists lists;
+    struct hash_key policy_key;
+    wall_t now;
+};
+
+enum home_need {
+    HOME_CONFIG = 0,     /* always */
+    HOME_KEYS = 1 << 0,
+    HOME_LOGS = 1 << 1,  /* hits, visits, acts */
+    HOME_DERIVED = 1 << 2,
+    HOME_PUBLISHED = 1 << 3,
+    HOME_POLICY = 1 << 4 /* acts_view, lists, policy_key, fold */
+};
+int home_open(struct cli *cli, unsigned need, struct home *out);
+void home_close(struct home *h);
+
+/* The rule of one policy, as of home's now. */
+struct policy_env home_policy(const struct home *h, const struct conf_policy *p);
+
+#endif

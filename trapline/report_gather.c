@@ -1,0 +1,307 @@
+/* report_gather.c - see report.h: from the databases into a document. */
+#include "report.h"
+
+#include <base/daemon.h>
+#include <store/hit_log.h>
+#include <store/technique.h>
+#include <store/visit_log.h>
+
+/* A number of thousandths as decimal text: 1250 -> "1.25". */
+static json_t *json_milli(uint64_t milli)
+{
+    char text[32];
+    int n = snprintf(text, sizeof(text), "%llu.%03llu", (unsigned long long)(milli / 1000), (unsigned long long)(milli % 1000));
+
+    while (n > 0 && text[n - 1] == '0')
+        text[--n] = '\0';
+    if (n > 0 && text[n - 1] == '.')
+        text[n - 1] = '\0';
+    return json_string(text);
+}
+
+static json_t *gather_verdict(const struct conf_zone *z, const struct conf_policy *p, const char *role, const struct verdict *v)
+{
+    json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:b}", "zone", z->name, "role", role, "policy", p->name, "state", verdict_state_name(v->state),
+                          "published", z->live);
+
+    json_object_set_new(o, "reason", json_string(v->reason == LISTING_DENY ? "deny" : "evidence"));
+    json_object_set_new(o, "since", json_wall(v->since));
+    json_object_set_new(o, "until", json_wall(v->until));
+    if (v->saved_by != LIST_COUNT) {
+        json_object_set_new(o, "kept_off_by", json_string(list_name(v->saved_by)));
+        json_object_set_new(o, "kept_off_entry", json_prefix(v->saved));
+    }
+    return o;
+}
+
+static json_t *sender_verdict(const struct conf_zone *z, const struct conf_policy *p, const struct verdict *v)
+{
+    json_t *o = gather_verdict(z, p, "sender", v);
+
+    json_object_set_new(o, "score", json_milli(v->score_milli));
+    json_object_set_new(o, "score_needed", json_milli(p->threshold_milli));
+    json_object_set_new(o, "sources", json_integer(v->sources));
+    json_object_set_new(o, "sources_needed", json_integer(p->sources_min));
+    json_object_set_new(o, "days", json_integer(v->days));
+    json_object_set_new(o, "days_needed", json_integer(p->days_min));
+    json_object_set_new(o, "messages", json_integer((json_int_t)v->messages));
+    return o;
+}
+
+static json_t *harvester_verdict(const struct conf_zone *z, const struct conf_policy *p, const struct verdict *v)
+{
+    json_t *o = gather_verdict(z, p, "harvester", v);
+
+    json_object_set_new(o, "senders", json_integer(v->senders));
+    json_object_set_new(o, "senders_needed", json_integer(p->harvester_senders_min));
+    json_object_set_new(o, "addresses", json_integer(v->addresses));
+    json_object_set_new(o, "addresses_needed", json_integer(p->harvester_addresses_min));
+    json_object_set_new(o, "last_visit", json_wall(v->last_visit));
+    return o;
+}
+
+static bool zone_holds(const struct conf_zone *z, bool harvester, struct prefix key)
+{
+    const bool v4 = ip_is_v4(key.ip);
+
+    switch (z->kind) {
+    case ZONE_SENDERS4:
+        return !harvester && v4;
+    case ZONE_SENDERS6:
+        return !harvester && !v4;
+    case ZONE_SENDERS:
+        return !harvester;
+    case ZONE_HARVESTERS:
+        return harvester && v4;
+    case ZONE_COMBINED:
+        return !harvester || v4;
+    }
+    return false;
+}
+
+/* ---- evidence and links ---- */
+
+struct gather {
+    struct home *h;
+    json_t *doc, *rows;
+    json_t *hit_json;
+    wall_t hit_at;
+    enum trap_err err;
+};
+
+static enum trap_err add_evidence(struct prefix sender, const struct evidence_row *rows, size_t n, void *arg)
+{
+    struct gather *g = arg;
+    json_t *list = json_array();
+
+    (void)sender;
+    for (size_t i = 0; i < n; i++) {
+        char source[PREFIX_TEXT_MAX];
+        json_t *o = json_pack("{s:s, s:s, s:I}", "class", evidence_class_name(rows[i].klass), "source", source_text(rows[i].source, source),
+                              "messages", (json_int_t)rows[i].count);
+
+        json_object_set_new(o, "first", json_wall(rows[i].first));
+        json_object_set_new(o, "last", json_wall(rows[i].last));
+        json_array_append_new(list, o);
+    }
+    json_object_set_new(g->doc, "evidence", list);
+    for (size_t i = 0; i < g->h->config->zone_count; i++) {
+        const struct conf_zone *z = &g->h->config->zones[i];
+        const struct conf_policy *p = config_policy(g->h->config, z->policy);
+        const struct policy_env env = home_policy(g->h, p);
+        struct verdict v;
+
+        if (!zone_holds(z, false, sender))
+            continue;
+        g->err = policy_sender(&env, sender, rows, n, &v);
+        if (g->err != TRAP_OK)
+            return g->err;
+        json_array_append_new(g->rows, sender_verdict(z, p, &v));
+    }
+    return TRAP_OK;
+}
+
+static enum trap_err add_links(struct prefix harvester, const struct link_row *rows, size_t n, void *arg)
+{
+    struct gather *g = arg;
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < n && i < REPORT_LINKS_MAX; i++) {
+        json_t *o = json_pack("{s:o, s:I, s:I, s:i, s:s, s:I}", "sender", json_prefix(rows[i].sender), "node", (json_int_t)rows[i].node, "visit",
+                              (json_int_t)rows[i].visit, "slot", rows[i].slot, "technique", technique_name(rows[i].technique), "messages",
+                              (json_int_t)rows[i].count);
+
+        json_object_set_new(o, "visited", json_wall(rows[i].visited));
+        json_object_set_new(o, "first_mail", json_wall(rows[i].first));
+        json_object_set_new(o, "last_mail", json_wall(rows[i].last));
+        json_array_append_new(list, o);
+    }
+    json_object_set_new(g->doc, "links", list);
+    json_object_set_new(g->doc, "links_in_all", json_integer((json_int_t)n));
+    for (size_t i = 0; i < g->h->config->zone_count; i++) {
+        const struct conf_zone *z = &g->h->config->zones[i];
+        const struct conf_policy *p = config_policy(g->h->config, z->policy);
+        const struct policy_env env = home_policy(g->h, p);
+        struct verdict v;
+
+        if (!zone_holds(z, true, harvester))
+            continue;
+        g->err = policy_harvester(&env, harvester, rows, n, &v);
+        if (g->err != TRAP_OK)
+            return g->err;
+        json_array_append_new(g->rows, harvester_verdict(z, p, &v));
+    }
+    return TRAP_OK;
+}
+
+/* ---- visits and hits ---- */
+
+static enum trap_err visit_object(const struct visit *v, void *arg)
+{
+    json_t **out = arg;
+    json_t *techniques = json_array();
+
+    for (unsigned slot = 0; slot < VISIT_SLOTS; slot++)
+        if (visit_technique(v->recipe, slot) != 0)
+            json_array_append_new(techniques, json_string(technique_name(visit_technique(v->recipe, slot))));
+    *out = json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "visit", (json_int_t)v->seq, "at", json_wall(v->at), "client",
+                     v->flags & VISIT_BATCH ? json_null() : json_ip(v->client), "site", json_bytes(v->site), "page", json_bytes(v->page), "agent",
+                     json_bytes(v->agent), "techniques", techniques, "shown", (v->flags & VISIT_NOT_SHOWN) == 0);
+    return *out == NULL ? TRAP_ENOMEM : TRAP_OK;
+}
+
+static enum trap_err append_visit(const struct visit *v, void *arg)
+{
+    json_t *o = NULL;
+    const enum trap_err err = visit_object(v, &o);
+
+    return err != TRAP_OK ? err : json_array_append_new(arg, o) == 0 ? TRAP_OK : TRAP_ENOMEM;
+}
+
+static const char *trace_name(const struct fold_trace *t)
+{
+    static const char *const name[] = { [TRACE_NOT_MINTED] = "not minted here", [TRACE_RESOLVED] = "resolved", [TRACE_AGED] = "aged",
+                                        [TRACE_PENDING] = "pending", [TRACE_FORGED] = "forged" };
+
+    return name[t->outcome];
+}
+
+/* What the address is, and its visit where that is on record. */
+static enum trap_err trace_object(struct home *h, struct bytes address, wall_t mailed, json_t *o)
+{
+    struct fold_trace t = { .outcome = TRACE_NOT_MINTED };
+    json_t *visit = NULL;
+    const enum trap_err err = fold_trace(h->fold, address, mailed, &t, visit_object, &visit);
+
+    if (err != TRAP_OK)
+        return err;
+    json_object_set_new(o, "minted", json_boolean(t.minted));
+    if (!t.minted)
+        return TRAP_OK;
+    json_object_set_new(o, "outcome", json_string(trace_name(&t)));
+    json_object_set_new(o, "repaired", json_boolean(t.repaired));
+    json_object_set_new(o, "node", json_integer(t.ref.node));
+    json_object_set_new(o, "epoch", json_integer(t.ref.epoch));
+    json_object_set_new(o, "serial", json_integer(t.ref.serial));
+    json_object_set_new(o, "slot", json_integer(t.ref.slot));
+    if (visit != NULL) {
+        json_t *techniques = json_object_get(visit, "techniques");
+        const char *used = json_string_value(json_array_get(techniques, t.ref.slot));
+
+        if (used != NULL)
+            json_object_set_new(o, "technique", json_string(used));
+        json_object_set_new(o, "visit", visit);
+    }
+    return TRAP_OK;
+}
+
+static enum trap_err append_hit(const struct hit *hit, void *arg)
+{
+    struct gather *g = arg;
+    json_t *rcpts = json_array();
+    json_t *o = json_pack("{s:I, s:o, s:o, s:o, s:o, s:I, s:o}", "hit", (json_int_t)hit->seq, "at", json_wall(hit->at), "sender",
+                          json_ip(hit->sender), "helo", json_bytes(hit->helo), "reverse_path", json_bytes(hit->reverse_path), "size",
+                          (json_int_t)hit->size, "recipients", rcpts);
+
+    if (o == NULL)
+        return TRAP_ENOMEM;
+    json_array_append_new(g->rows, o);
+    for (size_t i = 0; i < hit->rcpt_count; i++) {
+        json_t *r = json_pack("{s:o, s:s}", "address", json_bytes(hit->rcpts[i].address), "class", rcpt_class_name(hit->rcpts[i].klass));
+        const enum trap_err err = trace_object(g->h, hit->rcpts[i].address, hit->at, r);
+
+        json_array_append_new(rcpts, r);
+        if (err != TRAP_OK)
+            return err;
+    }
+    return TRAP_OK;
+}
+
+/* ---- the three documents ---- */
+
+static json_t *finish(json_t *doc, enum trap_err err, int *code_out)
+{
+    if (err == TRAP_OK)
+        return doc;
+    json_decref(doc);
+    *code_out = cli_fail(daemon_exit_code(err), "cannot read the store (%s)", err_name(err));
+    return NULL;
+}
+
+json_t *report_sender(struct home *h, struct prefix key, int *code_out)
+{
+    struct gather g = { .h = h, .doc = json_object(), .rows = json_array() };
+    enum trap_err err;
+
+    json_object_set_new(g.doc, "key", json_prefix(key));
+    json_object_set_new(g.doc, "zones", g.rows);
+    err = evidence_in(h->derived, key, add_evidence, &g);
+    if (err == TRAP_OK && json_object_get(g.doc, "evidence") == NULL)
+        err = add_evidence(key, NULL, 0, &g);
+    if (err == TRAP_OK) {
+        g.rows = json_array();
+        json_object_set_new(g.doc, "hits", g.rows);
+        err = hit_by_sender(h->hits, key, REPORT_HITS_MAX, append_hit, &g);
+    }
+    return finish(g.doc, err, code_out);
+}
+
+json_t *report_harvester(struct home *h, struct prefix key, int *code_out)
+{
+    struct gather g = { .h = h, .doc = json_object(), .rows = json_array() };
+    struct visitor_row visitor = { .count = 0 };
+    enum trap_err err;
+
+    json_object_set_new(g.doc, "key", json_prefix(key));
+    json_object_set_new(g.doc, "zones", g.rows);
+    err = link_in(h->derived, key, add_links, &g);
+    if (err == TRAP_OK && json_object_get(g.doc, "links") == NULL)
+        err = add_links(key, NULL, 0, &g);
+    if (err == TRAP_OK) {
+        err = visitor_get(h->derived, key, &visitor);
+        if (err == TRAP_ENOENT)
+            err = TRAP_OK;
+    }
+    json_object_set_new(g.doc, "visits", json_pack("{s:I, s:o, s:o}", "count", (json_int_t)visitor.count, "first", json_wall(visitor.first), "last",
+                                                   json_wall(visitor.last)));
+    if (err == TRAP_OK) {
+        json_t *visits = json_array();
+
+        json_object_set_new(g.doc, "newest_visits", visits);
+        err = visit_by_client(h->visits, key, REPORT_VISITS_MAX, append_visit, visits);
+    }
+    return finish(g.doc, err, code_out);
+}
+
+json_t *report_address(struct home *h, struct bytes address, int *code_out)
+{
+    struct gather g = { .h = h, .doc = json_object(), .rows = json_array() };
+    enum trap_err err;
+
+    json_object_set_new(g.doc, "address", json_bytes(address));
+    err = trace_object(h, address, h->now, g.doc);
+    json_object_set_new(g.doc, "hits", g.rows);
+    if (err == TRAP_OK)
+        err = hit_by_rcpt(h->hits, address, REPORT_HITS_MAX, append_hit, &g);
+    return finish(g.doc, err, code_out);
+}

@@ -1,0 +1,124 @@
+/* verb_explain.c - `trapline explain`: everything that is known of one address, and what the rules make of it. */
+#include "report.h"
+
+#include <base/daemon.h>
+
+#include <stdio.h>
+
+static int explain_ip(struct cli *cli, struct home *h, struct prefix key)
+{
+    int code = 0;
+    json_t *sender = report_sender(h, key, &code);
+    json_t *harvester = sender == NULL ? NULL : report_harvester(h, key, &code);
+    const char *special = special_use_name(key.ip);
+
+    if (harvester == NULL) {
+        json_decref(sender);
+        return code;
+    }
+    if (cli->json)
+        return cli_json(json_pack("{s:o, s:s?, s:o, s:o}", "key", json_prefix(key), "special_use", special, "sender", sender, "harvester", harvester));
+    if (special != NULL)
+        printf("This is special-use space (%s): it is never listed.\n\n", special);
+    report_print_sender(sender);
+    putchar('\n');
+    report_print_harvester(harvester);
+    json_decref(sender);
+    json_decref(harvester);
+    return 0;
+}
+
+static int explain_address(struct cli *cli, struct home *h, struct bytes address)
+{
+    int code = 0;
+    json_t *doc = report_address(h, address, &code);
+
+    if (doc == NULL)
+        return code;
+    if (cli->json)
+        return cli_json(doc);
+    report_print_address(doc);
+    json_decref(doc);
+    return 0;
+}
+
+static int run(struct cli *cli, const char *verb, int (*todo)(struct cli *, struct home *, const char *))
+{
+    struct home h = { .config = NULL };
+    int code = cli_words(cli, verb, 1, 1);
+
+    if (code == 0)
+        code = home_open(cli, HOME_KEYS | HOME_LOGS | HOME_DERIVED | HOME_POLICY, &h);
+    if (code == 0) {
+        code = todo(cli, &h, cli->argv[0]);
+        home_close(&h);
+    }
+    return code;
+}
+
+static int explain_any(struct cli *cli, struct home *h, const char *word)
+{
+    struct prefix key;
+
+    if (bytes_find(bytes_str(word), '@') < strlen(word))
+        return explain_address(cli, h, bytes_str(word));
+    if (cli_prefix(word, &key) != TRAP_OK)
+        return cli_fail(EXIT_USAGE, "explain: \"%s\" is neither an IP address, a prefix nor an e-mail address", cli_text(bytes_str(word)));
+    return explain_ip(cli, h, key);
+}
+
+static int trace_address(struct cli *cli, struct home *h, const char *word)
+{
+    if (bytes_find(bytes_str(word), '@') >= strlen(word))
+        return cli_fail(EXIT_USAGE, "trace: \"%s\" is not an e-mail address", cli_text(bytes_str(word)));
+    return explain_address(cli, h, bytes_str(word));
+}
+
+static int one_side(struct cli *cli, struct home *h, const char *word, json_t *(*gather)(struct home *, struct prefix, int *),
+                    void (*print)(const json_t *))
+{
+    struct prefix key;
+    int code = 0;
+    json_t *doc;
+
+    if (cli_prefix(word, &key) != TRAP_OK)
+        return cli_fail(EXIT_USAGE, "\"%s\" is not an IP address", cli_text(bytes_str(word)));
+    doc = gather(h, key, &code);
+    if (doc == NULL)
+        return code;
+    if (cli->json)
+        return cli_json(doc);
+    print(doc);
+    json_decref(doc);
+    return 0;
+}
+
+static int sender(struct cli *cli, struct home *h, const char *word)
+{
+    return one_side(cli, h, word, report_sender, report_print_sender);
+}
+
+static int harvester(struct cli *cli, struct home *h, const char *word)
+{
+    return one_side(cli, h, word, report_harvester, report_print_harvester);
+}
+
+int verb_explain(struct cli *cli)
+{
+    return run(cli, "explain", explain_any);
+}
+
+int verb_trace(struct cli *cli)
+{
+    return run(cli, "trace", trace_address);
+}
+
+int verb_sender(struct cli *cli)
+{
+    return run(cli, "sender", sender);
+}
+
+int verb_harvester(struct cli *cli)
+{
+    return run(cli, "harvester", harvester);
+}

@@ -1,0 +1,229 @@
+/* verb_init.c - `trapline init`: directory, keys, databases, configuration. Never overwrites.
+ *
+ * Order:   the configuration is written last, durably: a DIR without it was not finished and `init` says so.
+ */
+#include "cli.h"
+
+#include <base/buf.h>
+#include <base/config.h>
+#include <base/daemon.h>
+#include <base/file.h>
+#include <base/keyring.h>
+#include <mail/keyed.h>
+#include <mail/mint.h>
+#include <store/epochs.h>
+#include <store/file.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { DOMAINS_MAX = 32, NODE_ID = 1 };
+
+struct init {
+    char dir[PATH_TEXT_MAX]; /* absolute */
+    const char *domains[DOMAINS_MAX];
+    size_t domain_count;
+    const char *hostname;
+    bool trying; /* no --domain: trap.test, only for this machine */
+};
+
+static bool dir_is_empty(const char *path, struct err_text *why)
+{
+    DIR *d = opendir(path);
+    const struct dirent *e;
+    bool empty = true;
+
+    if (d == NULL) {
+        err_text_set(why, "%s: %s", path, strerror(errno));
+        return false;
+    }
+    while ((e = readdir(d)) != NULL)
+        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+            empty = false;
+    (void)closedir(d);
+    if (!empty)
+        err_text_set(why, "%s is not empty: init never overwrites; name a new directory, or use the installation there with "
+                          "`trapline run -c %s/trapline.conf`", path, path);
+    return empty;
+}
+
+static void add_domains(struct buf *b, const struct init *in)
+{
+    for (size_t i = 0; i < in->domain_count; i++)
+        buf_addf(b, "trap_domain \"%s\" { class = \"minted\"  unknown = \"reject\" }\n", in->domains[i]);
+}
+
+/* The zones of a first installation are named below the first trap domain; trying on one machine publishes at once. */
+static void config_text(struct buf *b, const struct init *in)
+{
+    const char *publish = in->trying ? "live" : "shadow";
+
+    buf_addf(b, "# Trapline, made by `trapline init`. Every key: trapline.conf(5). After a change: trapline check -c THIS_FILE\n\n"
+                "state_dir = \"%s\"\nnode_id   = %d\n\n", in->dir, NODE_ID);
+    if (in->trying)
+        buf_add_str(b, "# trap.test exists only on this machine: for trying. Put your own trap domains here, with MX records that\n"
+                       "# point to this host, and make a new installation for them.\n");
+    else
+        buf_add_str(b, "# Domains whose addresses nobody else ever got. Their MX records point to this host.\n");
+    add_domains(b, in);
+    buf_addf(b, "\nweb {\n    listen = {\"127.0.0.1:8080\"}\n"
+                "    # The reverse proxy in front, which adds X-Forwarded-For. Nobody else is believed.\n"
+                "    trusted_proxies = {\"127.0.0.1/32\"}\n}\n\n"
+                "smtp {\n    listen = {%s}\n    hostname = \"%s\"\n%s}\n\n",
+             in->trying ? "\"127.0.0.1:2525\"" : "\"0.0.0.0:25\", \"[::]:25\"", in->hostname,
+             in->trying ? "    # May say whom it speaks for (swaks --xclient): for trying on this machine.\n"
+                          "    xclient_from = {\"127.0.0.1/32\"}\n" : "");
+    buf_add_str(b, "# Never listed, whatever the evidence: your own networks and those of your customers.\nnever_list = {}\n\n");
+    if (in->trying)
+        buf_add_str(b, "# The guard keeps the outbound servers of big mail providers off the senders zones. Off: only for trying.\nguard = \"off\"\n\n");
+    else
+        buf_add_str(b, "# The guard keeps the outbound servers of big mail providers off the senders zones. Name files with their networks, one\n"
+                       "# CIDR a line, not older than 7 days; while there are none, no senders zone is published.\n"
+                       "guard = \"on\"\nguard_files = {}\n\n");
+    buf_addf(b, "policy \"standard\" { preset = \"standard\" }\n\n"
+                "# \"shadow\" zones are written and counted, but not into the directory that rbldnsd serves. Look first, then say \"live\".\n"
+                "zone \"bl.%s\" { kind = \"combined\"  policy = \"standard\"  publish = \"%s\" }\n\n"
+                "export { dir = \"%s/zones\"  interval = \"1s\"  full_interval = \"10m\"  stale_after = \"6h\" }\n",
+             in->domains[0], publish, in->dir);
+}
+
+static enum trap_err make_keys(const struct init *in, struct err_text *why)
+{
+    struct keyring master = { .has_master = true };
+    struct keyring web = { .has_node = true };
+    char path[PATH_TEXT_MAX];
+    enum trap_err err;
+
+    keyed_random(master.master, sizeof(master.master));
+    mint_node_keys(master.master, NODE_ID, &web);
+    err = path_join(in->dir, "keys/master.key", path);
+    if (err == TRAP_OK)
+        err = keyring_create(path, &master, why);
+    if (err == TRAP_OK)
+        err = path_join(in->dir, "keys/web.key", path);
+    if (err == TRAP_OK)
+        err = keyring_create(path, &web, why);
+    keyring_wipe(&master);
+    keyring_wipe(&web);
+    return err;
+}
+
+static enum trap_err make_dirs(const struct init *in, struct err_text *why)
+{
+    static const char *const names[] = { "keys", "snap", "zones", "postmaster" };
+    enum trap_err err = dir_make(in->dir, 0700, why);
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && err == TRAP_OK; i++) {
+        char path[PATH_TEXT_MAX];
+
+        err = path_join(in->dir, names[i], path);
+        if (err == TRAP_OK)
+            err = dir_make(path, strcmp(names[i], "zones") == 0 ? 0755 : 0700, why);
+    }
+    return err;
+}
+
+/* The text must pass our own parser before anything else is made: a wrong --domain is said first. */
+static enum trap_err check_text(struct bytes text, const char *dir, struct err_text *why)
+{
+    struct config *c = NULL;
+    char path[PATH_TEXT_MAX];
+    enum trap_err err = path_join(dir, "trapline.conf.new", path);
+
+    if (err == TRAP_OK)
+        err = file_replace(path, text, 0640, why);
+    if (err == TRAP_OK) {
+        err = config_read(path, &c, why);
+        config_free(&c);
+        (void)unlink(path);
+    }
+    return err;
+}
+
+static int make_all(const struct init *in)
+{
+    struct err_text why = { "" };
+    struct buf text;
+    char path[PATH_TEXT_MAX];
+    enum trap_err err;
+
+    buf_init(&text, 65536);
+    config_text(&text, in);
+    err = text.err;
+    if (err == TRAP_OK)
+        err = dir_make(in->dir, 0700, &why);
+    if (err == TRAP_OK && !dir_is_empty(in->dir, &why)) {
+        buf_free(&text);
+        return cli_fail(EXIT_CANTCREAT, "%s", why.text);
+    }
+    if (err == TRAP_OK)
+        err = check_text(buf_bytes(&text), in->dir, &why);
+    if (err == TRAP_OK)
+        err = make_dirs(in, &why);
+    if (err == TRAP_OK)
+        err = make_keys(in, &why);
+    if (err == TRAP_OK)
+        err = store_create_all(in->dir, NODE_ID, &why);
+    if (err == TRAP_OK)
+        err = epochs_announce(in->dir, NODE_ID, 1, &why);
+    if (err == TRAP_OK)
+        err = path_join(in->dir, "trapline.conf", path);
+    if (err == TRAP_OK)
+        err = file_create(path, buf_bytes(&text), 0640, &why);
+    buf_free(&text);
+    return err == TRAP_OK ? 0 : cli_fail_err(err, &why);
+}
+
+static int absolute(const char *dir, char out[PATH_TEXT_MAX])
+{
+    char cwd[PATH_TEXT_MAX];
+
+    if (dir[0] == '/')
+        return path_join(dir, "", out) == TRAP_OK ? 0 : cli_fail(EXIT_USAGE, "--dir is too long");
+    if (getcwd(cwd, sizeof(cwd)) == NULL || path_join(cwd, dir, out) != TRAP_OK)
+        return cli_fail(EXIT_USAGE, "--dir is too long, or the current directory is gone");
+    return 0;
+}
+
+int verb_init(struct cli *cli)
+{
+    struct init in = { .hostname = NULL };
+    const char *dir = NULL, *domain = NULL;
+    int code;
+
+    if (!cli_option(cli, "--dir", &dir) || dir[0] == '\0')
+        return cli_usage("init");
+    while (cli_option(cli, "--domain", &domain)) {
+        if (in.domain_count == DOMAINS_MAX)
+            return cli_fail(EXIT_USAGE, "at most %d --domain", DOMAINS_MAX);
+        in.domains[in.domain_count++] = domain;
+    }
+    (void)cli_option(cli, "--hostname", &in.hostname);
+    code = cli_words(cli, "init", 0, 0);
+    if (code == 0)
+        code = absolute(dir, in.dir);
+    if (code != 0)
+        return code;
+    for (size_t n = strlen(in.dir); n > 1 && in.dir[n - 1] == '/'; n--)
+        in.dir[n - 1] = '\0';
+    in.trying = in.domain_count == 0;
+    if (in.trying)
+        in.domains[in.domain_count++] = "trap.test";
+    if (in.hostname == NULL && !in.trying)
+        return cli_fail(EXIT_USAGE, "--hostname is needed with --domain: the name that the MX records of the trap domains point to");
+    if (in.hostname == NULL)
+        in.hostname = "mx.trap.test";
+
+    code = make_all(&in);
+    if (code != 0)
+        return code;
+    printf("Made %s: trapline.conf, keys, databases.\n", in.dir);
+    if (in.trying)
+        puts("Trap domain: trap.test. It is only for trying on this machine; real bait needs --domain with a domain of your own.");
+    printf("Next: look through %s/trapline.conf, then `trapline run -c %s/trapline.conf`.\n", in.dir, in.dir);
+    puts("Keep a copy of the keys elsewhere: `trapline keys export`. Losing them loses every address.");
+    return 0;
+}

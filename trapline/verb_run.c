@@ -1,0 +1,60 @@
+/* verb_run.c - `trapline run`: the daemons under a supervisor, and what to do next in ten lines. */
+#include "cli.h"
+#include "supervisor.h"
+
+#include <base/config.h>
+#include <base/daemon.h>
+#include <base/log.h>
+
+#include <stdio.h>
+
+static void print_endpoint(const char *what, const struct endpoints *e)
+{
+    char text[IP_TEXT_MAX];
+
+    if (e->n > 0)
+        printf("  %-6s %s port %u\n", what, ip_text(e->v[0].ip, text), e->v[0].port);
+}
+
+static void print_next(const struct config *c)
+{
+    char ip[IP_TEXT_MAX] = "127.0.0.1";
+    const unsigned port = c->web.listen.n > 0 ? c->web.listen.v[0].port : 8080;
+
+    if (c->web.listen.n > 0)
+        (void)ip_text(c->web.listen.v[0].ip, ip);
+    puts("Trapline runs. Stop it with Ctrl-C or SIGTERM.");
+    print_endpoint("bait", &c->web.listen);
+    print_endpoint("sink", &c->smtp.listen);
+    printf("  zones  %s/current\n", c->export.dir);
+    puts("Next:");
+    printf("  see a bait page      curl -s -H 'X-Forwarded-For: 81.2.69.160' http://%s:%u/\n", ip, port);
+    puts("  see a whole catch    trapline demo");
+    printf("  look inside          trapline status -c %s\n", c->path);
+    printf("  why is one listed    trapline explain -c %s IP\n", c->path);
+    puts("  for a real site, a real MX and rbldnsd: README.md, docs/bait.md, docs/zones.md");
+    (void)fflush(stdout);
+}
+
+int verb_run(struct cli *cli)
+{
+    struct supervisor *s = NULL;
+    struct config *c = NULL;
+    struct err_text why = { "" };
+    int code = cli_words(cli, "run", 0, 0);
+
+    if (code != 0)
+        return code;
+    if (config_read(cli->conf_path, &c, &why) != TRAP_OK)
+        return cli_fail(EXIT_CONFIG, "%s", why.text);
+    log_init("trapline", c->log_level);
+    code = supervisor_start(c, &s);
+    if (code == 0) {
+        print_next(c);
+        code = supervisor_wait(s, -1);
+        const int stopped = supervisor_stop(&s);
+        code = code != 0 ? code : stopped;
+    }
+    config_free(&c);
+    return code;
+}
