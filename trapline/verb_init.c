@@ -2,7 +2,7 @@
  *
  * Order:   the configuration is written last, durably: a DIR without it was not finished and `init` says so.
  */
-#include "cli.h"
+#include "init.h"
 
 #include <base/buf.h>
 #include <base/config.h>
@@ -20,7 +20,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { DOMAINS_MAX = 32, NODE_ID = 1 };
+enum { DOMAINS_MAX = 32 };
 
 struct init {
     char dir[PATH_TEXT_MAX]; /* absolute */
@@ -62,7 +62,7 @@ static void config_text(struct buf *b, const struct init *in)
     const char *publish = in->trying ? "live" : "shadow";
 
     buf_addf(b, "# Trapline, made by `trapline init`. Every key: trapline.conf(5). After a change: trapline check -c THIS_FILE\n\n"
-                "state_dir = \"%s\"\nnode_id   = %d\n\n", in->dir, NODE_ID);
+                "state_dir = \"%s\"\nnode_id   = %d\n\n", in->dir, INIT_NODE_ID);
     if (in->trying)
         buf_add_str(b, "# trap.test exists only on this machine: for trying. Put your own trap domains here, with MX records that\n"
                        "# point to this host, and make a new installation for them.\n");
@@ -90,7 +90,7 @@ static void config_text(struct buf *b, const struct init *in)
              in->domains[0], publish, in->dir);
 }
 
-static enum trap_err make_keys(const struct init *in, struct err_text *why)
+static enum trap_err make_keys(const char *dir, struct err_text *why)
 {
     struct keyring master = { .has_master = true };
     struct keyring web = { .has_node = true };
@@ -98,12 +98,12 @@ static enum trap_err make_keys(const struct init *in, struct err_text *why)
     enum trap_err err;
 
     keyed_random(master.master, sizeof(master.master));
-    mint_node_keys(master.master, NODE_ID, &web);
-    err = path_join(in->dir, "keys/master.key", path);
+    mint_node_keys(master.master, INIT_NODE_ID, &web);
+    err = path_join(dir, "keys/master.key", path);
     if (err == TRAP_OK)
         err = keyring_create(path, &master, why);
     if (err == TRAP_OK)
-        err = path_join(in->dir, "keys/web.key", path);
+        err = path_join(dir, "keys/web.key", path);
     if (err == TRAP_OK)
         err = keyring_create(path, &web, why);
     keyring_wipe(&master);
@@ -111,15 +111,15 @@ static enum trap_err make_keys(const struct init *in, struct err_text *why)
     return err;
 }
 
-static enum trap_err make_dirs(const struct init *in, struct err_text *why)
+static enum trap_err make_dirs(const char *dir, struct err_text *why)
 {
     static const char *const names[] = { "keys", "snap", "zones", "postmaster" };
-    enum trap_err err = dir_make(in->dir, 0700, why);
+    enum trap_err err = TRAP_OK;
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && err == TRAP_OK; i++) {
         char path[PATH_TEXT_MAX];
 
-        err = path_join(in->dir, names[i], path);
+        err = path_join(dir, names[i], path);
         if (err == TRAP_OK)
             err = dir_make(path, strcmp(names[i], "zones") == 0 ? 0755 : 0700, why);
     }
@@ -143,37 +143,29 @@ static enum trap_err check_text(struct bytes text, const char *dir, struct err_t
     return err;
 }
 
-static int make_all(const struct init *in)
+int init_make(const char *dir, struct bytes text)
 {
     struct err_text why = { "" };
-    struct buf text;
     char path[PATH_TEXT_MAX];
-    enum trap_err err;
+    /* 0711: rbldnsd, under its own user, must reach zones/; everything else inside is closed to others. */
+    enum trap_err err = dir_make(dir, 0711, &why);
 
-    buf_init(&text, 65536);
-    config_text(&text, in);
-    err = text.err;
-    if (err == TRAP_OK)
-        err = dir_make(in->dir, 0700, &why);
-    if (err == TRAP_OK && !dir_is_empty(in->dir, &why)) {
-        buf_free(&text);
+    if (err == TRAP_OK && !dir_is_empty(dir, &why))
         return cli_fail(EXIT_CANTCREAT, "%s", why.text);
-    }
     if (err == TRAP_OK)
-        err = check_text(buf_bytes(&text), in->dir, &why);
+        err = check_text(text, dir, &why);
     if (err == TRAP_OK)
-        err = make_dirs(in, &why);
+        err = make_dirs(dir, &why);
     if (err == TRAP_OK)
-        err = make_keys(in, &why);
+        err = make_keys(dir, &why);
     if (err == TRAP_OK)
-        err = store_create_all(in->dir, NODE_ID, &why);
+        err = store_create_all(dir, INIT_NODE_ID, &why);
     if (err == TRAP_OK)
-        err = epochs_announce(in->dir, NODE_ID, 1, &why);
+        err = epochs_announce(dir, INIT_NODE_ID, 1, &why);
     if (err == TRAP_OK)
-        err = path_join(in->dir, "trapline.conf", path);
+        err = path_join(dir, "trapline.conf", path);
     if (err == TRAP_OK)
-        err = file_create(path, buf_bytes(&text), 0640, &why);
-    buf_free(&text);
+        err = file_create(path, text, 0640, &why);
     return err == TRAP_OK ? 0 : cli_fail_err(err, &why);
 }
 
@@ -192,6 +184,7 @@ int verb_init(struct cli *cli)
 {
     struct init in = { .hostname = NULL };
     const char *dir = NULL, *domain = NULL;
+    struct buf text;
     int code;
 
     if (!cli_option(cli, "--dir", &dir) || dir[0] == '\0')
@@ -217,7 +210,10 @@ int verb_init(struct cli *cli)
     if (in.hostname == NULL)
         in.hostname = "mx.trap.test";
 
-    code = make_all(&in);
+    buf_init(&text, 65536);
+    config_text(&text, &in);
+    code = text.err == TRAP_OK ? init_make(in.dir, buf_bytes(&text)) : cli_fail(EXIT_OSERR, "out of memory");
+    buf_free(&text);
     if (code != 0)
         return code;
     printf("Made %s: trapline.conf, keys, databases.\n", in.dir);

@@ -1,0 +1,157 @@
+/* verb_status.c - `trapline status`: what runs, what is on record, what is folded, what is published. */
+#include "home.h"
+
+#include <base/daemon.h>
+#include <base/file.h>
+#include <base/num.h>
+#include <store/hit_log.h>
+#include <store/published.h>
+#include <store/visit_log.h>
+
+#include <stdio.h>
+
+/* A daemon writes its pid into the lock file of the database it writes. Trying the lock itself could make a daemon's start fail. */
+static bool daemon_runs(const struct home *h, enum store_file f, const char *program)
+{
+    struct buf text;
+    char name[64], path[PATH_TEXT_MAX];
+    uint32_t pid = 0;
+    bool runs = false;
+
+    (void)snprintf(name, sizeof(name), "%s.lock", store_file_name(f));
+    config_state_path(h->config, name, path);
+    if (file_slurp(path, 64, &text, NULL) != TRAP_OK)
+        return false;
+    if (num_u32(bytes_take(buf_bytes(&text), bytes_find(buf_bytes(&text), '\n')), 1, UINT32_MAX, &pid) == TRAP_OK) {
+        buf_free(&text);
+        (void)snprintf(path, sizeof(path), "/proc/%u/comm", pid);
+        if (file_slurp(path, 64, &text, NULL) == TRAP_OK)
+            runs = bytes_eq(bytes_take(buf_bytes(&text), bytes_find(buf_bytes(&text), '\n')), bytes_str(program));
+    }
+    buf_free(&text);
+    return runs;
+}
+
+static json_t *gather_daemons(const struct home *h)
+{
+    static const struct { const char *name; enum store_file file; } daemons[] = {
+        { "trapweb", STORE_VISITS }, { "trapsmtp", STORE_HITS }, { "trapexport", STORE_DERIVED },
+    };
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < sizeof(daemons) / sizeof(daemons[0]); i++)
+        json_array_append_new(list, json_pack("{s:s, s:b}", "name", daemons[i].name, "running", daemon_runs(h, daemons[i].file, daemons[i].name)));
+    return list;
+}
+
+static enum trap_err add_log(json_t *list, struct home *h, const char *name, enum record_log log,
+                             enum trap_err (*bounds)(struct store_db *, uint64_t *, uint64_t *), struct store_db *db)
+{
+    uint64_t last = 0, erased = 0, folded = 0;
+    enum trap_err err = bounds(db, &last, &erased);
+
+    if (err == TRAP_OK)
+        err = derived_mark_get(h->derived, h->config->node_id, log, &folded);
+    if (err == TRAP_OK)
+        json_array_append_new(list, json_pack("{s:s, s:I, s:I, s:I}", "log", name, "records", (json_int_t)(last - erased), "last", (json_int_t)last,
+                                              "folded", (json_int_t)folded));
+    return err;
+}
+
+static enum trap_err count_member(const struct published_change *c, void *arg)
+{
+    (void)c;
+    (*(json_int_t *)arg)++;
+    return TRAP_OK;
+}
+
+static enum trap_err gather_zones(struct home *h, json_t *list)
+{
+    for (size_t i = 0; i < h->config->zone_count; i++) {
+        const struct conf_zone *z = &h->config->zones[i];
+        json_int_t members = 0;
+        const enum trap_err err = published_members(h->published, bytes_str(z->name), count_member, &members);
+
+        if (err != TRAP_OK)
+            return err;
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:I}", "zone", z->name, "policy", z->policy, "publish", z->live ? "live" : "shadow",
+                                              "entries", members));
+    }
+    return TRAP_OK;
+}
+
+static enum trap_err gather(struct home *h, json_t *doc)
+{
+    struct published_set set = { 0 };
+    json_t *logs = json_array(), *zones = json_array();
+    enum trap_err err;
+
+    json_object_set_new(doc, "state_dir", json_string(h->config->state_dir));
+    json_object_set_new(doc, "daemons", gather_daemons(h));
+    json_object_set_new(doc, "logs", logs);
+    json_object_set_new(doc, "zones", zones);
+    err = add_log(logs, h, "visits", RECORD_VISIT, visit_bounds, h->visits);
+    if (err == TRAP_OK)
+        err = add_log(logs, h, "hits", RECORD_HIT, hit_bounds, h->hits);
+    if (err == TRAP_OK)
+        err = add_log(logs, h, "sessions", RECORD_SESSION, session_bounds, h->hits);
+    if (err == TRAP_OK)
+        err = gather_zones(h, zones);
+    if (err != TRAP_OK)
+        return err;
+    err = published_last(h->published, &set);
+    if (err == TRAP_OK)
+        json_object_set_new(doc, "published", json_pack("{s:I, s:o, s:o, s:I}", "serial", (json_int_t)set.serial, "as_of", json_wall(set.as_of), "at",
+                                                        json_wall(set.at), "entries", (json_int_t)set.entries));
+    return err == TRAP_ENOENT ? TRAP_OK : err;
+}
+
+static void print_text(const json_t *doc)
+{
+    const json_t *published = json_object_get(doc, "published");
+    const json_t *o;
+    size_t i;
+
+    printf("state     %s\n", json_string_value(json_object_get(doc, "state_dir")));
+    json_array_foreach(json_object_get(doc, "daemons"), i, o)
+        printf("%-9s %-10s %s\n", i == 0 ? "daemons" : "", json_string_value(json_object_get(o, "name")),
+               json_is_true(json_object_get(o, "running")) ? "running" : "not running");
+    json_array_foreach(json_object_get(doc, "logs"), i, o)
+        printf("%-9s %-10s %lld on record, folded up to %lld of %lld\n", i == 0 ? "log" : "", json_string_value(json_object_get(o, "log")),
+               (long long)json_integer_value(json_object_get(o, "records")), (long long)json_integer_value(json_object_get(o, "folded")),
+               (long long)json_integer_value(json_object_get(o, "last")));
+    if (published == NULL)
+        puts("published nothing yet");
+    else
+        printf("published set %lld at %s, %lld entries\n", (long long)json_integer_value(json_object_get(published, "serial")),
+               json_string_value(json_object_get(published, "at")), (long long)json_integer_value(json_object_get(published, "entries")));
+    json_array_foreach(json_object_get(doc, "zones"), i, o)
+        printf("%-9s %s: %lld entries by policy %s, %s\n", i == 0 ? "zones" : "", json_string_value(json_object_get(o, "zone")),
+               (long long)json_integer_value(json_object_get(o, "entries")), json_string_value(json_object_get(o, "policy")),
+               json_string_value(json_object_get(o, "publish")));
+}
+
+int verb_status(struct cli *cli)
+{
+    struct home h = { .config = NULL };
+    json_t *doc;
+    enum trap_err err;
+    int code = cli_words(cli, "status", 0, 0);
+
+    if (code == 0)
+        code = home_open(cli, HOME_LOGS | HOME_DERIVED | HOME_PUBLISHED, &h);
+    if (code != 0)
+        return code;
+    doc = json_object();
+    err = gather(&h, doc);
+    home_close(&h);
+    if (err != TRAP_OK) {
+        json_decref(doc);
+        return cli_fail(daemon_exit_code(err), "cannot read the store (%s)", err_name(err));
+    }
+    if (cli->json)
+        return cli_json(doc);
+    print_text(doc);
+    json_decref(doc);
+    return 0;
+}
