@@ -1,0 +1,255 @@
+"""What the functional tests share: an installation in a scratch directory, its daemons, and the peers that talk to them.
+
+Only 127.0.0.1 is ever connected to; ports are free ones; only processes that were started here are ended.
+"""
+import contextlib
+import http.client
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+
+SKIP = 77
+
+
+def skip(why):
+    print("SKIPPED:", why)
+    sys.exit(SKIP)
+
+
+def free_port(kind=socket.SOCK_STREAM):
+    with socket.socket(socket.AF_INET, kind) as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_for(what, condition, seconds=20.0, pause=0.05):
+    """Calls condition() until it is true and returns what it gave; fails after `seconds`."""
+    end = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError("timed out: " + what)
+        time.sleep(pause)
+
+
+def port_open(port):
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
+
+
+class Installation:
+    """`trapline init` in a scratch directory, with a configuration of the test's own."""
+
+    def __init__(self, build, config="", web="", smtp="", export="", trap_domains=("trap.test",), guard="off", zones=None):
+        self.bin = pathlib.Path(build) / "bin"
+        self.top = pathlib.Path(tempfile.mkdtemp(prefix="trapline-test."))
+        os.chmod(self.top, 0o711)
+        self.dir = self.top / "state"
+        self.conf = self.dir / "trapline.conf"
+        self.processes = []
+        self.web_port, self.smtp_port, self.dns_port = free_port(), free_port(), free_port(socket.SOCK_DGRAM)
+        self.run("init", "--dir", str(self.dir), conf=False)
+        domains = "".join(f'trap_domain "{d}" {{ class = "minted"  unknown = "reject" }}\n' for d in trap_domains)
+        if zones is None:
+            zones = ('policy "test" { preset = "aggressive"  listing_delay = "0" }\n'
+                     'zone "bl.trap.test" { kind = "combined"  policy = "test"  publish = "live" }\n')
+        self.conf.write_text(
+            f'state_dir = "{self.dir}"\nnode_id = 1\n{domains}'
+            f'web {{ listen = {{"127.0.0.1:{self.web_port}"}}  trusted_proxies = {{"127.0.0.1/32"}}\n{web}\n}}\n'
+            f'smtp {{ listen = {{"127.0.0.1:{self.smtp_port}"}}  hostname = "mx.trap.test"  xclient_from = {{"127.0.0.1/32"}}\n'
+            f'sessions_per_ip = 1000\n{smtp}\n}}\n'
+            f'guard = "{guard}"\n{zones}{config}\n'
+            f'export {{ dir = "{self.dir}/zones"  interval = "1s"\n{export}\n}}\n')
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        for p in reversed(self.processes):
+            if p.poll() is None:
+                p.send_signal(signal.SIGTERM)
+        for p in self.processes:
+            try:
+                p.wait(20)
+            except subprocess.TimeoutExpired:
+                p.kill()
+                p.wait()
+        if os.environ.get("TRAPLINE_TEST_KEEP"):
+            print("kept:", self.top)
+        else:
+            shutil.rmtree(self.top, ignore_errors=True)
+
+    # ---- the command line ----
+
+    def run(self, *words, conf=True, check=True, **kw):
+        """One `trapline` command; its completed process."""
+        command = [str(self.bin / "trapline"), words[0]] + (["-c", str(self.conf)] if conf else []) + list(words[1:])
+        done = subprocess.run(command, capture_output=True, timeout=kw.pop("timeout", 120), **kw)
+        if check and done.returncode != 0:
+            raise AssertionError(f"{' '.join(command)}: exit {done.returncode}\n{done.stdout.decode()}\n{done.stderr.decode()}")
+        return done
+
+    def json(self, *words):
+        return json.loads(self.run(*words, "--json").stdout)
+
+    # ---- daemons ----
+
+    def start(self, *programs, env=None):
+        """Starts the named daemons (all under `trapline run` when none is named) and waits until their ports answer."""
+        log = open(self.top / "log", "ab")
+        commands = [[str(self.bin / p), "-c", str(self.conf)] for p in programs] or [[str(self.bin / "trapline"), "run", "-c", str(self.conf)]]
+        started = [subprocess.Popen(c, stdout=log, stderr=log, env={**os.environ, **(env or {})}) for c in commands]
+        self.processes += started
+        for port, name in ((self.web_port, "trapweb"), (self.smtp_port, "trapsmtp")):
+            if not programs or name in programs:
+                wait_for(f"{name} listens\n{self.log()}", lambda: port_open(port) or any(p.poll() is not None for p in started))
+        for p in started:
+            if p.poll() is not None:
+                raise AssertionError(f"a daemon ended with {p.returncode}:\n{self.log()}")
+        return started[0]
+
+    def stop(self, process, seconds=20):
+        process.send_signal(signal.SIGTERM)
+        code = process.wait(seconds)
+        self.processes.remove(process)
+        return code
+
+    def log(self):
+        path = self.top / "log"
+        return path.read_text(errors="replace")[-4000:] if path.exists() else ""
+
+    def sql(self, name, query, *values):
+        with contextlib.closing(sqlite3.connect(f"file:{self.dir}/{name}.db?mode=ro", uri=True, timeout=10)) as db:
+            return db.execute(query, values).fetchall()
+
+    # ---- peers ----
+
+    def get(self, path="/", client=None, agent="Mozilla/5.0", host="www.example.com", method="GET", headers=()):
+        """(status, headers, body) of one request, as the visitor `client`."""
+        c = http.client.HTTPConnection("127.0.0.1", self.web_port, timeout=20)
+        head = dict(headers)
+        head["Host"] = host
+        if client:
+            head["X-Forwarded-For"] = client
+        if agent is not None:
+            head["User-Agent"] = agent
+        try:
+            c.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+            for k, v in head.items():
+                c.putheader(k, v)
+            c.endheaders()
+            answer = c.getresponse()
+            return answer.status, answer.headers, answer.read()
+        finally:
+            c.close()
+
+    def smtp(self, client=None, helo="client.example"):
+        s = Smtp(self.smtp_port)
+        s.expect(None, 220)
+        s.expect(f"EHLO {helo}", 250)
+        if client:
+            s.expect("XCLIENT ADDR=" + (f"IPV6:{client}" if ":" in client else client), 220)
+            s.expect(f"EHLO {helo}", 250)
+        return s
+
+    def mail(self, to, client=None, sender="spammer@sender.example", body=b"Subject: offer\r\n\r\nBuy now.\r\n", helo="client.example"):
+        """One message to one recipient or a list; the code after DATA."""
+        with self.smtp(client, helo) as s:
+            return s.message(sender, [to] if isinstance(to, str) else to, body)
+
+    def serve(self, *zones, check="1"):
+        """A real rbldnsd over zones/current; zones as rbldnsd names them, files relative to that folder."""
+        program = shutil.which("rbldnsd") or "/usr/sbin/rbldnsd"
+        log = open(self.top / "rbldnsd.log", "ab")
+        p = subprocess.Popen([program, "-n", "-c", check, "-b", f"127.0.0.1/{self.dns_port}", "-w", str(self.dir / "zones" / "current"), *zones],
+                             stdout=log, stderr=log)
+        self.processes.append(p)
+        return p
+
+
+class Smtp:
+    """A client that sends exactly the bytes it is told to and reads whole replies."""
+
+    def __init__(self, port, timeout=30):
+        self.sock = socket.create_connection(("127.0.0.1", port), timeout=timeout)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.file = self.sock.makefile("rb")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        self.file.close()
+        self.sock.close()
+
+    def send(self, data):
+        self.sock.sendall(data)
+
+    def reply(self):
+        """(code, lines) of one reply; (0, []) when the server closed."""
+        lines = []
+        while True:
+            line = self.file.readline()
+            if not line:
+                return 0, lines
+            lines.append(line.rstrip(b"\r\n"))
+            if line[3:4] != b"-":
+                return int(line[:3]), lines
+
+    def command(self, line):
+        if line is not None:
+            self.send(line.encode() + b"\r\n" if isinstance(line, str) else line)
+        return self.reply()
+
+    def expect(self, line, code):
+        got, lines = self.command(line)
+        assert got == code, f"{line!r}: expected {code}, got {lines!r}"
+        return lines
+
+    def message(self, sender, recipients, body):
+        self.expect(f"MAIL FROM:<{sender}>", 250)
+        for r in recipients:
+            self.expect(f"RCPT TO:<{r}>", 250)
+        self.expect("DATA", 354)
+        self.send(stuff(body) + b".\r\n")
+        return self.reply()[0]
+
+
+def stuff(body):
+    """Transparency of RFC 5321 4.5.2; line ends are made CRLF."""
+    lines = body.replace(b"\r\n", b"\n").split(b"\n")
+    if lines and lines[-1] == b"":
+        lines.pop()
+    return b"".join((b"." if line.startswith(b".") else b"") + line + b"\r\n" for line in lines)
+
+
+ADDRESS = re.compile(rb"[A-Za-z0-9._-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
+
+
+def extract(page):
+    """The addresses of a page, as a plain harvester takes them, in order, each once."""
+    return list(dict.fromkeys(a.decode().lower() for a in ADDRESS.findall(page)))
+
+
+def recipe_address(page):
+    """The address of the first slot: target of the first mailto link."""
+    found = re.search(rb'href="mailto:([^"?]+)"', page)
+    return found.group(1).decode() if found else None
