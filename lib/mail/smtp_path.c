@@ -108,12 +108,13 @@ static struct bytes read_quoted(struct cursor *c, struct smtp_path *out)
     size_t n = 1;
 
     while (n < c->in.n && c->in.p[n] != '"') {
-        const uint8_t ch = c->in.p[n];
+        uint8_t ch = c->in.p[n++];
 
-        c->bad |= ch < 0x20 || ch == 0x7f;
         needed |= ch == '.' ? before == '.' : !is_atext(ch);
         before = ch;
-        n += ch == '\\' ? 2 : 1;
+        if (ch == '\\' && n < c->in.n) /* quoted-pairSMTP: the next octet stands for itself */
+            ch = c->in.p[n++];
+        c->bad |= ch < 0x20 || ch == 0x7f;
     }
     if (n >= c->in.n) {
         c->bad = true;

@@ -54,7 +54,7 @@ static const struct bytes bad[] = {
     BYTES_INIT(""), BYTES_INIT(" "), BYTES_INIT("<"), BYTES_INIT(">"), BYTES_INIT("<a"), BYTES_INIT("<a@"), BYTES_INIT("<a@>"),
     BYTES_INIT("<@b>"), BYTES_INIT("<a@b"), BYTES_INIT("a@b>"), BYTES_INIT("<a@b>>>"), BYTES_INIT("<a@b>SIZE=10"), BYTES_INIT("<>x"),
     BYTES_INIT("BODY=7BIT"), BYTES_INIT("root"), BYTES_INIT("<<a@b>>"), BYTES_INIT("<a b@c>"), BYTES_INIT("< a@b>"), BYTES_INIT("<a@b >"),
-    BYTES_INIT("<\"a@b.example>"), BYTES_INIT("<\"a\\\"@b>"), BYTES_INIT("<\"a\"b@c>"), BYTES_INIT("<a\"b@c>"), BYTES_INIT("<\"a\x1b\"@b>"),
+    BYTES_INIT("<\"a@b.example>"), BYTES_INIT("<\"a\\\"@b>"), BYTES_INIT("<\"a\"b@c>"), BYTES_INIT("<a\"b@c>"), BYTES_INIT("<\"a\x1b\"@b>"), BYTES_INIT("<\"a\\\0\"@b>"), BYTES_INIT("<\"a\\"),
     BYTES_INIT("<a@[stuff>"), BYTES_INIT("<a@[\"stuff]>"), BYTES_INIT("<a@[stuff]>"), BYTES_INIT("<a@[]>"), BYTES_INIT("<a@[192.0.2.256]>"),
     BYTES_INIT("<a@[IPv6:192.0.2.1]>"), BYTES_INIT("<a@[2001:db8::g]>"), BYTES_INIT("<a@[IPv6:]>"), BYTES_INIT("<a@[x:\"]>"),
     BYTES_INIT("<a@b..c>"), BYTES_INIT("<a@.b>"), BYTES_INIT("<a@.>"), BYTES_INIT("<a@b@c>"), BYTES_INIT("<a@b;c>"), BYTES_INIT("<a@b/c>"),
