@@ -60,7 +60,7 @@ static void add_section(struct buf *out, const struct conf_section *s)
     add_text(out, s->doc);
     buf_add_str(out, "\n");
     if (s->title != NULL) {
-        buf_addf(out, "Written\n.B %s \\(dq\\fI%s\\fB\\(dq { \\fR\\(el\\fB }\n", s->name, s->title->name);
+        buf_addf(out, "Written\n.B %s \\(dq\\fI%s\\fB\\(dq { \\fR...\\fB }\n", s->name, s->title->name);
         add_allowed(out, s->title);
     }
     for (size_t i = 0; i < s->key_count; i++) {
@@ -108,7 +108,7 @@ void config_manual(struct buf *out)
         "commas between, and\n"
         "\"+=\" adds to a list. Comments: #, //, and /* to */. Each key and each section without a title "
         "stands once; an unknown\n"
-        "key is an error. \"${\\(el}\" is refused: the environment has no part in the configuration. There "
+        "key is an error. \"${...}\" is refused: the environment has no part in the configuration. There "
         "is no include; the file\n"
         "has at most 1 MB.\n"
         ".PP\n"

@@ -245,9 +245,9 @@ static const struct conf_key harvester_keys[] = {
     KEY("visit_age_max", CONF_SPAN, NULL, 1 * MS_H, 365 * MS_D, conf_policy, visit_age_max,
         "A harvester is listed only while its last visit is younger than this."),
     KEY("senders", CONF_U32, NULL, 1, 1000000, conf_policy, harvester_senders_min,
-        "Distinct senders to its addresses, or …"),
+        "Distinct senders to its addresses, or ..."),
     KEY("addresses", CONF_U32, NULL, 1, 1000000, conf_policy, harvester_addresses_min,
-        "… distinct addresses of it that were mailed, at least."),
+        "... distinct addresses of it that were mailed, at least."),
 };
 
 static const struct conf_key zone_title =

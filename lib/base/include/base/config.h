@@ -1,6 +1,7 @@
 /* config.h - the one configuration file of an installation, read by every program of it.
  *
- * Form:    libconfuse syntax. config_schema.c is the table of all keys: section, name, type, default, smallest, largest,
+ * Form:    libconfuse syntax, without include and without "${}" (refused: the environment has no part in it), at most 1 MB.
+ *          config_schema.c is the table of all keys: section, name, type, default, smallest, largest,
  *          one line of documentation. The parser, the checks, the error texts and trapline.conf(5) come from that table.
  * Errors:  "FILE:LINE: what is wrong; what is allowed". An unknown key is an error. All errors of a file are not
  *          collected: the first one is said.
@@ -8,7 +9,8 @@
  *          at most three places and thousandths here; shares of a network as CIDR and struct prefix.
  * Owns:    config_free() frees all; strings and arrays inside are borrowed from it. Read-only after config_read(), so any
  *          thread may read.
- * Tests:   tests/unit/base/test_config.c, tests/functional/test_bad_config.py
+ * Threads: config_read() one at a time in a process (libconfuse is not re-entrant); a struct config by any.
+ * Tests:   tests/unit/base/test_config.c, test_config_errors.c, tests/functional/test_bad_config.py
  */
 #ifndef BASE_CONFIG_H
 #define BASE_CONFIG_H
@@ -129,7 +131,7 @@ struct config {
     char *user;
     uint8_t node_id;
     enum log_level log_level;
-    struct conf_trap_domain *trap_domains;
+    struct conf_trap_domain *trap_domains; /* sorted by name */
     size_t trap_domain_count;
     struct conf_trap *traps;
     size_t trap_count;
@@ -144,7 +146,7 @@ struct config {
     struct strings crawler_files;    /* plain CIDR: verified crawlers, never listed as harvesters */
     bool guard_off;
     struct strings guard_files;
-    struct conf_policy *policies;
+    struct conf_policy *policies;    /* blocks of the file, then the presets that zones name without a block */
     size_t policy_count;
     struct conf_zone *zones;
     size_t zone_count;
@@ -155,7 +157,9 @@ struct config {
 TRAP_NODISCARD enum trap_err config_read(const char *path, struct config **out, struct err_text *why);
 void config_free(struct config **c);
 
+/* Any case; NULL where it is none. O(log n). */
 const struct conf_trap_domain *config_trap_domain(const struct config *c, struct bytes name);
+/* A policy of this configuration, else the preset of that name, else NULL. */
 const struct conf_policy *config_policy(const struct config *c, const char *name);
 
 /* state_dir/name into out. */
