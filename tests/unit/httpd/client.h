@@ -2,6 +2,7 @@
 #ifndef TEST_HTTPD_CLIENT_H
 #define TEST_HTTPD_CLIENT_H
 
+#include <base/num.h>
 #include <httpd/httpd.h>
 
 #include <poll.h>
@@ -71,7 +72,7 @@ static inline void client_send(int fd, const char *text)
 
 struct reply {
     int status; /* 0: closed without a response */
-    size_t length; /* Content-Length */
+    uint64_t length; /* Content-Length */
     char head[4096];
     char body[65536];
     size_t body_bytes;
@@ -81,6 +82,7 @@ struct reply {
 static inline void client_receive(int fd, struct reply *r, bool head)
 {
     size_t n = 0;
+    uint32_t status = 0;
     const char *field = NULL;
 
     *r = (struct reply){ 0 };
@@ -89,10 +91,11 @@ static inline void client_receive(int fd, struct reply *r, bool head)
             return;
         n++;
     }
-    r->status = (int)strtol(r->head + 9, NULL, 10);
+    assert_int_equal(num_u32(bytes_of(r->head + 9, 3), 100, 599, &status), TRAP_OK);
+    r->status = (int)status;
     field = strstr(r->head, "Content-Length: ");
     if (field != NULL)
-        r->length = strtoul(field + 16, NULL, 10);
+        assert_int_equal(num_u64(bytes_of(field + 16, strcspn(field + 16, "\r")), 0, SIZE_MAX, &r->length), TRAP_OK);
     while (!head && r->body_bytes < r->length) {
         const ssize_t k = recv(fd, r->body + r->body_bytes, sizeof(r->body) - 1 - r->body_bytes, 0);
         if (k <= 0)
