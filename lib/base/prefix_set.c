@@ -125,7 +125,9 @@ static struct ip last_of(struct prefix p)
 /* The members that share an address with p: those inside it, or the one that covers it. */
 static size_t find_shared(const struct prefix_set *s, struct prefix p, const struct prefix **first_out)
 {
-    TRAP_BUG_ON(s->n > 0 && !s->sealed);
+    if (s->n == 0)
+        return 0; /* v may be NULL, and NULL + 0 is not defined in C */
+    TRAP_BUG_ON(!s->sealed);
     size_t begin = count_before(s->v, s->n, p.ip, false);
     const size_t end = begin + count_before(s->v + begin, s->n - begin, last_of(p), true);
 
