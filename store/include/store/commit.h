@@ -4,12 +4,14 @@
  * Use:     embed struct commit_job as the first member of the request, fill `apply` and `done`, commit_submit(). The writer
  *          drains the queue, calls apply() for each in one transaction, commits (fsync), then done() for each with its
  *          result, in order of submission; then batch_done() once, so that a consumer is woken once a batch.
+ *          apply() may be called twice for one job: when another one of its batch was refused, all are undone and done again.
  * Owns:    the job belongs to the queue from submit to done(); done() gives it back.
  * Errors:  done(job, TRAP_OK) only after the commit is durable. An apply() that fails is undone alone and reported to its own
  *          job; a failed commit fails every job of the batch (TRAP_EFULL: disk full or less than free_min_bytes; else
  *          TRAP_EIO). The writer stays and tries again with the next batch.
  *          commit_submit: TRAP_EFULL when queue_max jobs wait, TRAP_ECLOSED after commit_stop began; then done() is not called.
- * Checkpoints: PASSIVE, by a thread of its own with a connection of its own, when the WAL is longer than wal_max_bytes.
+ * Checkpoints: PASSIVE, by a thread of its own with a connection of its own, when the WAL is longer than wal_max_bytes; beyond
+ *          twice that the writer waits for one between two batches.
  * Threads: submit on any thread; apply, done, batch_done on the writer thread (done and batch_done must not block).
  * Tests:   tests/unit/store/test_commit.c, tests/fault/
  */
@@ -32,6 +34,7 @@ struct commit_options {
     uint64_t wal_max_bytes, free_min_bytes;
     void *log;                     /* given to apply() */
     void (*before_commit)(void *log); /* may be NULL; inside the transaction, after the last apply */
+    void (*rolled_back)(void *log);   /* may be NULL; what apply() remembered may not be in the file: forget it, read it again */
     void (*batch_done)(void *arg); /* may be NULL */
     void *batch_arg;
 };

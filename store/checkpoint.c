@@ -1,0 +1,148 @@
+#include "checkpoint.h"
+
+#include <base/log.h>
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+enum { HOLD_PAUSE_MS = 1000, WARN_PAUSE_MS = 60000 };
+
+struct checkpoint {
+    sqlite3 *sq;
+    char path[PATH_TEXT_MAX];
+    uint64_t wal_max_bytes;
+    pthread_t thread;
+    sem_t wake;
+    pthread_mutex_t gate;  /* held by the writer during a batch */
+    pthread_cond_t opened;
+    atomic_bool wanted;    /* the gate is wanted for a checkpoint: the writer waits before its next batch */
+    atomic_bool asked, stop;
+    atomic_uint_fast64_t wal_bytes, count;
+    mono_t hold_next, warn_next;
+};
+
+/* True: all of the WAL is copied, the next batch may begin a new one. */
+static bool passive(struct checkpoint *k)
+{
+    int frames = 0, copied = 0;
+    const int rc = sqlite3_wal_checkpoint_v2(k->sq, NULL, SQLITE_CHECKPOINT_PASSIVE, &frames, &copied);
+
+    if (rc == SQLITE_OK)
+        atomic_fetch_add(&k->count, 1);
+    else if ((rc & 0xff) != SQLITE_BUSY)
+        log_error("store.checkpoint.failed", LOG_STR("file", k->path), LOG_STR("error", sqlite3_errmsg(k->sq)));
+    return rc == SQLITE_OK && copied == frames;
+}
+
+static void run_once(struct checkpoint *k)
+{
+    const mono_t now = mono_now();
+    bool complete;
+
+    (void)passive(k);
+    if (atomic_load(&k->wal_bytes) <= 2 * k->wal_max_bytes || mono_diff(k->hold_next, now).ms > 0)
+        return;
+    /* Also where it was not complete: the writer's own transaction may have been the reader in the way. */
+    atomic_store(&k->wanted, true);
+    (void)pthread_mutex_lock(&k->gate);
+    complete = passive(k);
+    atomic_store(&k->wanted, false);
+    (void)pthread_cond_signal(&k->opened);
+    (void)pthread_mutex_unlock(&k->gate);
+    if (complete)
+        return;
+    k->hold_next = mono_add(now, SPAN_MS(HOLD_PAUSE_MS));
+    if (mono_diff(k->warn_next, now).ms <= 0) {
+        k->warn_next = mono_add(now, SPAN_MS(WARN_PAUSE_MS));
+        log_warning("store.checkpoint.blocked", LOG_STR("file", k->path), LOG_U64("wal_bytes", atomic_load(&k->wal_bytes)),
+                    LOG_STR("reason", "a reader keeps its transaction open"));
+    }
+}
+
+static void *checkpoint_main(void *arg)
+{
+    struct checkpoint *k = arg;
+
+    for (;;) {
+        while (sem_wait(&k->wake) == -1)
+            continue;
+        if (atomic_load(&k->stop))
+            return NULL;
+        atomic_store(&k->asked, false);
+        run_once(k);
+    }
+}
+
+enum trap_err checkpoint_start(const struct store_db *db, uint64_t wal_max_bytes, struct checkpoint **out,
+                               struct err_text *why)
+{
+    struct checkpoint *k = calloc(1, sizeof *k);
+    enum trap_err err;
+
+    if (k == NULL)
+        return TRAP_ENOMEM;
+    (void)memcpy(k->path, db->path, sizeof k->path);
+    k->wal_max_bytes = wal_max_bytes;
+    (void)pthread_mutex_init(&k->gate, NULL);
+    (void)pthread_cond_init(&k->opened, NULL);
+    err = db_connect(db->path, SQLITE_OPEN_READWRITE, &k->sq);
+    if (err == TRAP_OK && sqlite3_exec(k->sq, "PRAGMA synchronous = FULL", NULL, NULL, NULL) != SQLITE_OK)
+        err = TRAP_EIO;
+    if (err == TRAP_OK && sem_init(&k->wake, 0, 0) == -1)
+        err = TRAP_EIO;
+    if (err == TRAP_OK && pthread_create(&k->thread, NULL, checkpoint_main, k) != 0) {
+        (void)sem_destroy(&k->wake);
+        err = TRAP_ENOMEM;
+    }
+    if (err != TRAP_OK) {
+        err_text_set(why, "%s: the checkpoint thread cannot start", db->path);
+        (void)sqlite3_close(k->sq);
+        free(k);
+        return err;
+    }
+    *out = k;
+    return TRAP_OK;
+}
+
+void checkpoint_enter(struct checkpoint *k)
+{
+    (void)pthread_mutex_lock(&k->gate);
+    while (atomic_load(&k->wanted))
+        (void)pthread_cond_wait(&k->opened, &k->gate);
+}
+
+void checkpoint_leave(struct checkpoint *k)
+{
+    (void)pthread_mutex_unlock(&k->gate);
+}
+
+void checkpoint_poke(struct checkpoint *k, uint64_t wal_bytes)
+{
+    atomic_store(&k->wal_bytes, wal_bytes);
+    if (wal_bytes > k->wal_max_bytes && !atomic_exchange(&k->asked, true))
+        (void)sem_post(&k->wake);
+}
+
+void checkpoint_stop(struct checkpoint **kp)
+{
+    struct checkpoint *k = *kp;
+
+    *kp = NULL;
+    if (k == NULL)
+        return;
+    atomic_store(&k->stop, true);
+    (void)sem_post(&k->wake);
+    (void)pthread_join(k->thread, NULL);
+    (void)sem_destroy(&k->wake);
+    (void)pthread_cond_destroy(&k->opened);
+    (void)pthread_mutex_destroy(&k->gate);
+    (void)sqlite3_close(k->sq);
+    free(k);
+}
+
+uint64_t checkpoint_count(const struct checkpoint *k)
+{
+    return atomic_load(&k->count);
+}

@@ -1,0 +1,286 @@
+/* The writer's life: drain, begin, apply each, commit (fsync), tell each, tell all, again.
+ *
+ * An apply() that refuses its record (TRAP_EINVAL, TRAP_ERANGE, …) ends the cheap way: the transaction is rolled back and the
+ * batch is done once more with a savepoint around each job. Disk, memory and damage fail the whole batch at once. */
+#include "checkpoint.h"
+
+#include <base/log.h>
+#include <store/commit.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/statvfs.h>
+#include <time.h>
+
+struct commit {
+    struct commit_options o;
+    struct store_db *db;
+    struct mpsc queue;
+    pthread_t writer;
+    struct checkpoint *checkpoint;
+    struct commit_job **batch; /* batch_max places */
+    mono_t disk_checked;
+    bool disk_low, failing;
+    atomic_uint_fast64_t jobs, batches, failed_batches, wal_bytes, wal_bytes_max, longest_commit_us;
+};
+
+static void keep_max(atomic_uint_fast64_t *max, uint64_t v)
+{
+    if (v > atomic_load(max)) /* one writer thread: no race */
+        atomic_store(max, v);
+}
+
+/* SQLite calls it after each commit, on the writer thread, with the pages that the WAL holds. */
+static int on_wal(void *arg, sqlite3 *sq, const char *name, int pages)
+{
+    struct commit *c = arg;
+    const uint64_t bytes = 32 + (uint64_t)pages * (4096 + 24);
+
+    (void)sq;
+    (void)name;
+    atomic_store(&c->wal_bytes, bytes);
+    keep_max(&c->wal_bytes_max, bytes);
+    checkpoint_poke(c->checkpoint, bytes);
+    return SQLITE_OK;
+}
+
+/* At most once a second: statvfs(2) may wait for a slow file system. */
+static bool disk_is_low(struct commit *c)
+{
+    const mono_t now = mono_now();
+    struct statvfs vfs;
+
+    if (c->o.free_min_bytes == 0)
+        return false;
+    if (mono_diff(now, c->disk_checked).ms < 1000)
+        return c->disk_low;
+    c->disk_checked = now;
+    c->disk_low = statvfs(c->db->dir, &vfs) == 0 && (uint64_t)vfs.f_bavail * vfs.f_frsize < c->o.free_min_bytes;
+    return c->disk_low;
+}
+
+static bool fails_whole_batch(enum trap_err err)
+{
+    return err == TRAP_EFULL || err == TRAP_EIO || err == TRAP_ENOMEM || err == TRAP_ECORRUPT || err == TRAP_EBUSY;
+}
+
+static void roll_back(struct commit *c)
+{
+    /* Some failures have rolled back already. */
+    if (sqlite3_get_autocommit(c->db->sq) == 0)
+        (void)sqlite3_exec(c->db->sq, "ROLLBACK", NULL, NULL, NULL);
+    if (c->o.rolled_back != NULL)
+        c->o.rolled_back(c->o.log);
+}
+
+/* The cheap way. *refused_out: a job's own record was refused. */
+static enum trap_err apply_all(struct commit *c, size_t n, bool *refused_out)
+{
+    for (size_t i = 0; i < n; i++) {
+        const enum trap_err err = c->batch[i]->apply(c->batch[i], c->o.log);
+
+        if (err != TRAP_OK) {
+            *refused_out = !fails_whole_batch(err);
+            return err;
+        }
+        c->batch[i]->result = TRAP_OK;
+    }
+    return TRAP_OK;
+}
+
+static enum trap_err apply_each_alone(struct commit *c, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        enum trap_err err = db_exec(c->db, "SAVEPOINT job");
+
+        if (err != TRAP_OK)
+            return err;
+        err = c->batch[i]->apply(c->batch[i], c->o.log);
+        if (fails_whole_batch(err))
+            return err;
+        c->batch[i]->result = err;
+        if (err != TRAP_OK) {
+            err = db_exec(c->db, "ROLLBACK TO job");
+            if (c->o.rolled_back != NULL)
+                c->o.rolled_back(c->o.log);
+        }
+        if (err == TRAP_OK)
+            err = db_exec(c->db, "RELEASE job");
+        if (err != TRAP_OK)
+            return err;
+    }
+    return TRAP_OK;
+}
+
+static enum trap_err transaction(struct commit *c, size_t n, bool alone, bool *refused_out)
+{
+    enum trap_err err = db_exec(c->db, "BEGIN IMMEDIATE");
+
+    if (err == TRAP_OK)
+        err = alone ? apply_each_alone(c, n) : apply_all(c, n, refused_out);
+    if (err == TRAP_OK && c->o.before_commit != NULL)
+        c->o.before_commit(c->o.log);
+    if (err == TRAP_OK)
+        err = db_exec(c->db, "COMMIT");
+    return err;
+}
+
+static const char *failure_text(const struct commit *c)
+{
+    if (c->disk_low)
+        return "less free disk than free_min_bytes";
+    return sqlite3_errcode(c->db->sq) == SQLITE_OK ? "see the line before" : db_error_text(c->db);
+}
+
+static enum trap_err commit_batch(struct commit *c, size_t n)
+{
+    bool refused = false;
+    enum trap_err err = disk_is_low(c) ? TRAP_EFULL : transaction(c, n, false, &refused);
+
+    if (err != TRAP_OK && refused) {
+        roll_back(c);
+        err = transaction(c, n, true, &refused);
+    }
+    if (err == TRAP_OK) {
+        if (c->failing)
+            log_info("store.commit.recovered", LOG_STR("file", c->db->path));
+        c->failing = false;
+        return TRAP_OK;
+    }
+    /* Once for a run of failures: a full disk would fill the log, too. */
+    if (!c->failing)
+        log_error("store.commit.failed", LOG_STR("file", c->db->path), LOG_STR("result", err_name(err)),
+                  LOG_STR("error", failure_text(c)));
+    c->failing = true;
+    roll_back(c);
+    atomic_fetch_add(&c->failed_batches, 1);
+    return err == TRAP_EFULL ? TRAP_EFULL : TRAP_EIO;
+}
+
+static void run_batch(struct commit *c, size_t n)
+{
+    struct timespec t0, t1;
+    enum trap_err err;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &t0);
+    checkpoint_enter(c->checkpoint);
+    err = commit_batch(c, n);
+    checkpoint_leave(c->checkpoint);
+    (void)clock_gettime(CLOCK_MONOTONIC, &t1);
+    keep_max(&c->longest_commit_us,
+             (uint64_t)((t1.tv_sec - t0.tv_sec) * 1000000 + (t1.tv_nsec - t0.tv_nsec) / 1000));
+    atomic_fetch_add(&c->batches, 1);
+    atomic_fetch_add(&c->jobs, n);
+    for (size_t i = 0; i < n; i++) {
+        struct commit_job *job = c->batch[i];
+
+        job->done(job, err == TRAP_OK ? job->result : err);
+    }
+    if (c->o.batch_done != NULL)
+        c->o.batch_done(c->o.batch_arg);
+}
+
+static void *writer_main(void *arg)
+{
+    struct commit *c = arg;
+    struct mpsc_node *list = NULL;
+    size_t count = 0;
+
+    while (mpsc_drain_wait(&c->queue, MPSC_FOREVER, &list, &count) == TRAP_OK) {
+        while (list != NULL) {
+            size_t n = 0;
+
+            while (list != NULL && n < c->o.batch_max) {
+                c->batch[n++] = MPSC_OWNER(list, struct commit_job, node);
+                list = list->next;
+            }
+            run_batch(c, n);
+        }
+    }
+    return NULL;
+}
+
+static enum trap_err prepare_file(struct commit *c)
+{
+    char pragma[96];
+
+    (void)snprintf(pragma, sizeof pragma, "PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = %llu",
+                   (unsigned long long)c->o.wal_max_bytes);
+    return db_exec(c->db, pragma);
+}
+
+enum trap_err commit_start(struct store_db *db, const struct commit_options *o, struct commit **out, struct err_text *why)
+{
+    struct commit *c = calloc(1, sizeof *c);
+    enum trap_err err = c == NULL ? TRAP_ENOMEM : TRAP_OK;
+
+    TRAP_BUG_ON(o->queue_max == 0 || o->batch_max == 0 || db->mode == STORE_READ);
+    if (err == TRAP_OK) {
+        c->o = *o;
+        c->db = db;
+        c->disk_checked = (mono_t){ -1000 };
+        c->batch = calloc(o->batch_max, sizeof(struct commit_job *));
+        err = c->batch == NULL ? TRAP_ENOMEM : mpsc_init(&c->queue, o->queue_max);
+    }
+    if (err != TRAP_OK) {
+        err_text_set(why, "%s: out of memory", db->path);
+        goto fail;
+    }
+    err = prepare_file(c);
+    if (err != TRAP_OK)
+        err_text_set(why, "%s: %s", db->path, db_error_text(db));
+    else
+        err = checkpoint_start(db, o->wal_max_bytes, &c->checkpoint, why);
+    if (err == TRAP_OK) {
+        (void)sqlite3_wal_hook(db->sq, on_wal, c);
+        if (pthread_create(&c->writer, NULL, writer_main, c) == 0) {
+            *out = c;
+            return TRAP_OK;
+        }
+        (void)sqlite3_wal_hook(db->sq, NULL, NULL);
+        err_text_set(why, "%s: the writer thread cannot start", db->path);
+        err = TRAP_ENOMEM;
+    }
+    checkpoint_stop(&c->checkpoint);
+    mpsc_destroy(&c->queue);
+fail:
+    if (c != NULL)
+        free(c->batch);
+    free(c);
+    return err;
+}
+
+enum trap_err commit_submit(struct commit *c, struct commit_job *job)
+{
+    return mpsc_push(&c->queue, &job->node);
+}
+
+void commit_stop(struct commit **cp)
+{
+    struct commit *c = *cp;
+
+    *cp = NULL;
+    if (c == NULL)
+        return;
+    mpsc_close(&c->queue);
+    (void)pthread_join(c->writer, NULL);
+    (void)sqlite3_wal_hook(c->db->sq, NULL, NULL);
+    checkpoint_stop(&c->checkpoint);
+    mpsc_destroy(&c->queue);
+    free(c->batch);
+    free(c);
+}
+
+void commit_stats(struct commit *c, struct commit_stats *out)
+{
+    out->jobs = atomic_load(&c->jobs);
+    out->batches = atomic_load(&c->batches);
+    out->failed_batches = atomic_load(&c->failed_batches);
+    out->checkpoints = checkpoint_count(c->checkpoint);
+    out->wal_bytes = atomic_load(&c->wal_bytes);
+    out->wal_bytes_max = atomic_load(&c->wal_bytes_max);
+    out->longest_commit_us = atomic_load(&c->longest_commit_us);
+    out->queued = (uint32_t)mpsc_count(&c->queue);
+}

@@ -1,0 +1,453 @@
+/* Opening a file, in the order that lets a refusal leave no trace:
+ *   1. the lock (writers), 2. the first 100 bytes, read plainly, 3. quick_check on a connection that cannot write,
+ *   4. the connection itself, still told not to checkpoint when it closes, 5. version once more, now through the WAL,
+ *   6. only then settings and migrations.
+ *
+ * quick_check reads the whole file: done by a writer for files up to CHECK_MAX_BYTES (docs/adr/0003 has the figures). In a
+ * larger one SQLite finds damage where it meets it, and says so to that one query or batch. */
+#include "db.h"
+#include "schema.h"
+
+#include <base/log.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    HEADER_BYTES = 100, /* https://www.sqlite.org/fileformat2.html section 1.3 */
+    HEADER_USER_VERSION = 60,
+    HEADER_APPLICATION_ID = 68,
+    APPLICATION_ID = 0x54724c00 /* "TrL" and the file's number */
+};
+static const int64_t CHECK_MAX_BYTES = 256LL << 20;
+
+static const struct file_facts {
+    const char *name, *lock, *made_by, *remedy;
+    int cache_kib;
+} facts[STORE_FILES] = {
+    [STORE_VISITS] = { "visits.db", "visits.lock", "trapweb", "keep the file and restore a backup", 16384 },
+    [STORE_HITS] = { "hits.db", "hits.lock", "trapsmtp", "keep the file and restore a backup", 16384 },
+    [STORE_SAMPLES] = { "samples.db", "samples.lock", "trapsmtp",
+                        "restore a backup, or move it away and run `trapline init` to begin an empty one", 4096 },
+    [STORE_ACTS] = { "acts.db", NULL, "trapline", "keep the file and restore a backup", 2048 },
+    [STORE_DERIVED] = { "derived.db", "derived.lock", "trapexport",
+                        "move it away and run `trapline rebuild`: all of it is made from the log", 65536 },
+    [STORE_PUBLISHED] = { "published.db", "published.lock", "trapexport", "keep the file and restore a backup", 4096 },
+};
+
+const char *store_file_name(enum store_file f)
+{
+    return facts[f].name;
+}
+
+int schema_newest(enum store_file f)
+{
+    int newest = 0;
+
+    for (const struct migration *m = schema_migrations[f]; m->version != 0; m++)
+        newest = m->version;
+    return newest;
+}
+
+uint8_t store_node(const struct store_db *db)
+{
+    return db->node;
+}
+
+static enum trap_err say_damaged(const struct store_db *db, const char *detail, struct err_text *why)
+{
+    err_text_set(why, "%s: damaged (%s); %s", db->path, detail, facts[db->file].remedy);
+    return TRAP_ECORRUPT;
+}
+
+static enum trap_err say_failed(struct store_db *db, enum trap_err err, struct err_text *why)
+{
+    if (err == TRAP_ECORRUPT)
+        return say_damaged(db, db_error_text(db), why);
+    err_text_set(why, "%s: %s", db->path, db_error_text(db));
+    return err;
+}
+
+static enum trap_err refuse_newer(const struct store_db *db, int version, struct err_text *why)
+{
+    const int newest = schema_newest(db->file);
+
+    if (version <= newest)
+        return TRAP_OK;
+    err_text_set(why,
+                 "%s: made by a newer Trapline (schema %d, this one knows %d); install that version, or restore a backup "
+                 "made by this one",
+                 db->path, version, newest);
+    return TRAP_ENEWER;
+}
+
+static enum trap_err check_version(const struct store_db *db, int version, struct err_text *why)
+{
+    const int newest = schema_newest(db->file);
+
+    if (version < newest && db->mode == STORE_READ) {
+        err_text_set(why, "%s: made by an older Trapline (schema %d, not %d); start %s once, it brings the file up to date",
+                     db->path, version, newest, facts[db->file].made_by);
+        return TRAP_EBUSY;
+    }
+    return refuse_newer(db, version, why);
+}
+
+static uint32_t big_endian_32(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+/* Step 2: without SQLite, which would make its -shm file beside a stranger's database. */
+static enum trap_err check_header(const struct store_db *db, int64_t *size_out, struct err_text *why)
+{
+    uint8_t head[HEADER_BYTES];
+    struct stat st;
+    ssize_t n = -1;
+    const int fd = open(db->path, O_RDONLY | O_CLOEXEC);
+
+    if (fd == -1 && errno == ENOENT) {
+        err_text_set(why, "%s: not there; `trapline init` makes it", db->path);
+        return TRAP_ENOENT;
+    }
+    if (fd != -1 && fstat(fd, &st) == 0)
+        n = pread(fd, head, sizeof head, 0);
+    if (n == -1) {
+        err_text_set(why, "%s: cannot be read: %s", db->path, log_errno_text());
+        if (fd != -1)
+            (void)close(fd);
+        return TRAP_EIO;
+    }
+    (void)close(fd);
+    if (n < HEADER_BYTES || memcmp(head, "SQLite format 3", 16) != 0)
+        return say_damaged(db, "not a database", why);
+    if (big_endian_32(head + HEADER_APPLICATION_ID) != (uint32_t)APPLICATION_ID + (uint32_t)db->file)
+        return say_damaged(db, "a database, but not this one", why);
+    *size_out = st.st_size;
+    /* An older number means nothing here: the last migration may still be in the WAL. */
+    return refuse_newer(db, (int)big_endian_32(head + HEADER_USER_VERSION), why);
+}
+
+enum trap_err db_connect(const char *path, int flags, sqlite3 **out)
+{
+    sqlite3 *sq = NULL;
+    const int rc = sqlite3_open_v2(path, &sq, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+
+    if (rc != SQLITE_OK || sqlite3_db_config(sq, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL) != SQLITE_OK ||
+        sqlite3_db_config(sq, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL) != SQLITE_OK ||
+        sqlite3_db_config(sq, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL) != SQLITE_OK ||
+        sqlite3_busy_timeout(sq, DB_BUSY_MS) != SQLITE_OK) {
+        (void)sqlite3_close(sq);
+        return rc == SQLITE_NOMEM ? TRAP_ENOMEM : TRAP_EIO;
+    }
+    *out = sq;
+    return TRAP_OK;
+}
+
+/* "file:" form of a path: the three characters that mean something there are escaped. */
+static bool immutable_uri(const char *path, char *out, size_t max)
+{
+    size_t n = (size_t)snprintf(out, max, "file:");
+
+    for (; *path != '\0' && n + 32 < max; path++) {
+        if (*path == '?' || *path == '#' || *path == '%')
+            n += (size_t)snprintf(out + n, max - n, "%%%02X", (unsigned char)*path);
+        else
+            out[n++] = *path;
+    }
+    (void)snprintf(out + n, max - n, "?immutable=1");
+    return *path == '\0';
+}
+
+static int first_text(void *arg, int columns, char **values, char **names)
+{
+    struct err_text *text = arg;
+
+    (void)names;
+    if (columns > 0 && values[0] != NULL && text->text[0] == '\0')
+        err_text_set(text, "%s", values[0]);
+    return 0;
+}
+
+/* Step 3. Nothing waits in a WAL: the file is read as if on a CD, without lock and -shm. acts.db has other writers: never so. */
+static enum trap_err check_content(struct store_db *db, struct err_text *why)
+{
+    char name[PATH_TEXT_MAX * 3 + 32];
+    struct err_text found = { "" };
+    struct stat st;
+    int flags = SQLITE_OPEN_READONLY;
+    enum trap_err err;
+    int rc;
+
+    (void)snprintf(name, sizeof name, "%s-wal", db->path);
+    if (db->file != STORE_ACTS && (stat(name, &st) == -1 || st.st_size == 0) && immutable_uri(db->path, name, sizeof name))
+        flags |= SQLITE_OPEN_URI;
+    else
+        (void)snprintf(name, sizeof name, "%s", db->path);
+    err = db_connect(name, flags, &db->sq);
+    if (err != TRAP_OK)
+        return say_failed(db, err, why);
+    rc = sqlite3_exec(db->sq, "PRAGMA quick_check(1)", first_text, &found, NULL);
+    err = db_error(db, rc);
+    if (rc == SQLITE_ERROR)
+        err = TRAP_ECORRUPT;
+    if (err != TRAP_OK)
+        err = say_failed(db, err, why);
+    else if (strcmp(found.text, "ok") != 0)
+        err = say_damaged(db, found.text, why);
+    (void)sqlite3_close(db->sq);
+    db->sq = NULL;
+    return err;
+}
+
+static enum trap_err migrate(struct store_db *db, int from)
+{
+    char pragma[64];
+    enum trap_err err = db_exec(db, "BEGIN IMMEDIATE");
+
+    if (err != TRAP_OK)
+        return err;
+    for (const struct migration *m = schema_migrations[db->file]; m->version != 0 && err == TRAP_OK; m++) {
+        if (m->version <= from)
+            continue;
+        err = db_exec(db, m->sql);
+        (void)snprintf(pragma, sizeof pragma, "PRAGMA user_version = %d", m->version);
+        if (err == TRAP_OK)
+            err = db_exec(db, pragma);
+    }
+    if (err == TRAP_OK)
+        err = db_exec(db, "COMMIT");
+    if (err != TRAP_OK && sqlite3_get_autocommit(db->sq) == 0)
+        (void)sqlite3_exec(db->sq, "ROLLBACK", NULL, NULL, NULL);
+    return err;
+}
+
+static enum trap_err settings(struct store_db *db)
+{
+    char pragmas[256];
+
+    (void)snprintf(pragmas, sizeof pragmas,
+                   "PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY;"
+                   "PRAGMA cache_size = -%d",
+                   facts[db->file].cache_kib);
+    return db_exec(db, pragmas);
+}
+
+static const char sql_version[] = "PRAGMA user_version";
+
+/* Steps 4 to 6. */
+static enum trap_err connect_to(struct store_db *db, struct err_text *why)
+{
+    const bool write = db->mode != STORE_READ;
+    int64_t version = 0, node = 0;
+    enum trap_err err = db_connect(db->path, write ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY, &db->sq);
+
+    if (err == TRAP_OK)
+        err = db_int(db, sql_version, &version);
+    if (err != TRAP_OK)
+        return say_failed(db, err, why);
+    err = check_version(db, (int)version, why);
+    if (err != TRAP_OK)
+        return err;
+    err = settings(db);
+    if (err == TRAP_OK && write && version < schema_newest(db->file))
+        err = migrate(db, (int)version);
+    if (err == TRAP_OK)
+        err = db_meta_get(db, "node", 0, &node);
+    if (err == TRAP_OK && write && sqlite3_db_config(db->sq, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL) != SQLITE_OK)
+        err = TRAP_EIO;
+    if (err != TRAP_OK)
+        return say_failed(db, err, why);
+    db->node = (uint8_t)node;
+    return TRAP_OK;
+}
+
+static struct store_db *db_new(const char *dir, enum store_file f, enum store_mode mode)
+{
+    struct store_db *db = calloc(1, sizeof *db);
+
+    if (db == NULL)
+        return NULL;
+    db->file = f;
+    db->mode = mode;
+    db->lock_fd = -1;
+    if (path_join(dir, facts[f].name, db->path) != TRAP_OK ||
+        (size_t)snprintf(db->dir, sizeof db->dir, "%s", dir) >= sizeof db->dir) {
+        free(db);
+        return NULL;
+    }
+    return db;
+}
+
+static enum trap_err take_lock(struct store_db *db, struct err_text *why)
+{
+    char path[PATH_TEXT_MAX];
+
+    if (db->mode == STORE_READ || facts[db->file].lock == NULL)
+        return TRAP_OK;
+    if (path_join(db->dir, facts[db->file].lock, path) != TRAP_OK)
+        return TRAP_ERANGE;
+    return file_lock(path, &db->lock_fd, why);
+}
+
+/* ---- making a file ---- */
+
+/* The new file is complete before it has its name: a crash leaves a .new file that the next attempt removes. */
+static enum trap_err fill_new(struct store_db *db, const char *temp, uint8_t node, struct err_text *why)
+{
+    char pragma[128];
+    enum trap_err err = db_connect(temp, SQLITE_OPEN_READWRITE, &db->sq);
+    const wall_t now = wall_now();
+
+    (void)snprintf(pragma, sizeof pragma, "PRAGMA page_size = 4096; PRAGMA application_id = %d; PRAGMA synchronous = FULL",
+                   APPLICATION_ID + (int)db->file);
+    if (err == TRAP_OK)
+        err = db_exec(db, pragma);
+    if (err == TRAP_OK)
+        err = migrate(db, 0);
+    if (err == TRAP_OK)
+        err = db_meta_set(db, "node", node);
+    if (err == TRAP_OK && db->file == STORE_VISITS) {
+        (void)snprintf(pragma, sizeof pragma, "INSERT INTO epoch VALUES (1, 1, %lld)", (long long)now.us);
+        err = db_exec(db, pragma);
+    }
+    if (err == TRAP_OK)
+        err = db_exec(db, "PRAGMA journal_mode = WAL");
+    if (err == TRAP_OK && sqlite3_db_config(db->sq, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL) != SQLITE_OK)
+        err = TRAP_EIO;
+    if (err != TRAP_OK)
+        err_text_set(why, "%s: cannot be made: %s", db->path, db_error_text(db));
+    return err;
+}
+
+static enum trap_err sync_and_name(const char *temp, const struct store_db *db, struct err_text *why)
+{
+    const int fd = open(temp, O_RDONLY | O_CLOEXEC);
+    bool ok = fd != -1 && fsync(fd) == 0;
+
+    if (fd != -1)
+        (void)close(fd);
+    /* link, not rename: of two who make acts.db at once, the first one's stays. */
+    ok = ok && (link(temp, db->path) == 0 || errno == EEXIST);
+    if (!ok) {
+        err_text_set(why, "%s: cannot be made: %s", db->path, log_errno_text());
+        return TRAP_EIO;
+    }
+    return dir_sync(db->dir, why);
+}
+
+static enum trap_err make_file(const char *dir, enum store_file f, uint8_t node, struct err_text *why)
+{
+    char temp[PATH_TEXT_MAX + 32];
+    struct store_db *db = db_new(dir, f, STORE_CREATE);
+    enum trap_err err;
+    int fd;
+
+    if (db == NULL)
+        return TRAP_ENOMEM;
+    (void)snprintf(temp, sizeof temp, "%s.%ld.new", db->path, (long)getpid());
+    (void)unlink(temp);
+    /* Made here for its mode: SQLite gives the -wal and -shm files that of the database. */
+    fd = open(temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd == -1) {
+        err_text_set(why, "%s: cannot be made: %s", temp, log_errno_text());
+        err = TRAP_EIO;
+        goto out;
+    }
+    (void)close(fd);
+    err = fill_new(db, temp, node, why);
+    store_close(&db);
+    db = db_new(dir, f, STORE_CREATE);
+    if (err == TRAP_OK)
+        err = db == NULL ? TRAP_ENOMEM : sync_and_name(temp, db, why);
+    (void)unlink(temp);
+out:
+    store_close(&db);
+    return err;
+}
+
+/* The node of a new file is that of its neighbours. */
+static uint8_t node_of_neighbours(const char *dir)
+{
+    uint8_t node = 0;
+
+    for (unsigned f = 0; f < STORE_FILES && node == 0; f++) {
+        struct store_db *db = NULL;
+        struct err_text ignored;
+
+        if (store_open(dir, (enum store_file)f, STORE_READ, &db, &ignored) == TRAP_OK)
+            node = db->node;
+        store_close(&db);
+    }
+    return node;
+}
+
+/* ---- interface ---- */
+
+enum trap_err store_open(const char *dir, enum store_file f, enum store_mode mode, struct store_db **out,
+                         struct err_text *why)
+{
+    struct store_db *db = db_new(dir, f, mode);
+    int64_t size = 0;
+    enum trap_err err;
+
+    if (db == NULL) {
+        err_text_set(why, "%s/%s: out of memory, or the path is too long", dir, facts[f].name);
+        return TRAP_ENOMEM;
+    }
+    err = take_lock(db, why);
+    if (err == TRAP_OK && mode == STORE_CREATE && access(db->path, F_OK) == -1)
+        err = make_file(dir, f, node_of_neighbours(dir), why);
+    if (err == TRAP_OK)
+        err = check_header(db, &size, why);
+    if (err == TRAP_OK && mode != STORE_READ && size <= CHECK_MAX_BYTES)
+        err = check_content(db, why);
+    if (err == TRAP_OK)
+        err = connect_to(db, why);
+    if (err == TRAP_OK) {
+        *out = db;
+        db = NULL;
+    }
+    store_close(&db);
+    return err;
+}
+
+void store_close(struct store_db **dbp)
+{
+    struct store_db *db = *dbp;
+
+    *dbp = NULL;
+    if (db == NULL)
+        return;
+    for (size_t i = 0; i < db->statement_count; i++)
+        (void)sqlite3_finalize(db->statements[i].st);
+    (void)sqlite3_close(db->sq);
+    free(db->epochs.v);
+    if (db->remove_on_close)
+        (void)unlink(db->path);
+    if (db->lock_fd != -1)
+        file_unlock(db->lock_fd);
+    free(db);
+}
+
+enum trap_err store_create_all(const char *dir, uint8_t node, struct err_text *why)
+{
+    for (unsigned f = 0; f < STORE_FILES; f++) {
+        struct store_db *db = db_new(dir, (enum store_file)f, STORE_CREATE);
+        enum trap_err err;
+
+        if (db == NULL)
+            return TRAP_ENOMEM;
+        err = take_lock(db, why);
+        if (err == TRAP_OK && access(db->path, F_OK) == -1)
+            err = make_file(dir, (enum store_file)f, node, why);
+        store_close(&db);
+        if (err != TRAP_OK)
+            return err;
+    }
+    return TRAP_OK;
+}

@@ -1,0 +1,301 @@
+#include "hit_key.h"
+#include "seqlist.h"
+
+#include <store/hit_log.h>
+
+#include <stdlib.h>
+
+#define HIT_COLUMNS                                                                                       \
+    "seq, at_us, session, sender, local, local_port, helo, reverse_path, flags, size, digest, rcpt_count, " \
+    "class, address FROM hit "
+#define SESSION_COLUMNS                                                                                              \
+    "seq, at_us, session, client, local, local_port, duration_ms, helo, flags, commands, errors, hits, "              \
+    "refused_unknown, refused_relay, refused_limit, auth_attempts, attempt_class, attempt_address FROM session "
+
+static const char sql_each[] = "SELECT " HIT_COLUMNS "WHERE seq > ?1 ORDER BY seq LIMIT ?2";
+static const char sql_get[] = "SELECT " HIT_COLUMNS "WHERE seq = ?1";
+static const char sql_rcpts[] = "SELECT class, address FROM hit_rcpt WHERE hit = ?1 ORDER BY n";
+static const char sql_by_sender[] = "SELECT seq FROM hit INDEXED BY hit_by_sender "
+                                    "WHERE sender BETWEEN ?1 AND ?2 AND ?3 IN (0, length(sender)) ORDER BY seq DESC LIMIT ?4";
+static const char sql_by_rcpt[] = "SELECT seq FROM hit WHERE address_key = ?1 "
+                                  "UNION SELECT hit FROM hit_rcpt WHERE address_key = ?1 ORDER BY 1 DESC LIMIT ?2";
+static const char sql_session_each[] = "SELECT " SESSION_COLUMNS "WHERE seq > ?1 ORDER BY seq LIMIT ?2";
+static const char sql_last[] = "SELECT max(seq) FROM hit";
+static const char sql_session_last[] = "SELECT max(seq) FROM session";
+
+/* ---- recipients ---- */
+
+enum { RCPTS_MAX = 100000 }; /* more than any configuration allows: a damaged count */
+
+struct rcpts {
+    struct hit_rcpt first;
+    struct hit_rcpt *more; /* all of them, where there is more than one */
+    struct buf text;
+};
+
+static void rcpts_free(struct rcpts *r)
+{
+    free(r->more);
+    buf_free(&r->text);
+}
+
+/* Their text is copied: a column lives only until the next step. */
+static enum trap_err read_more(struct store_db *db, uint64_t seq, size_t count, struct rcpts *r)
+{
+    sqlite3_stmt *st = NULL;
+    size_t n = 1, at = 0;
+    enum trap_err err = db_statement(db, sql_rcpts, &st);
+
+    if (err != TRAP_OK)
+        return err;
+    r->more = calloc(count, sizeof *r->more);
+    if (r->more == NULL)
+        return TRAP_ENOMEM;
+    r->more[0] = r->first;
+    db_bind_int(st, 1, (int64_t)seq);
+    while (n < count && (err = db_step(db, st)) == TRAP_OK) {
+        const struct bytes address = db_column_bytes(st, 1);
+
+        r->more[n].klass = (uint8_t)sqlite3_column_int(st, 0);
+        r->more[n++].address.n = address.n;
+        buf_add(&r->text, address);
+    }
+    (void)sqlite3_reset(st);
+    if (err != TRAP_OK)
+        return err == TRAP_ENOENT ? TRAP_ECORRUPT : err;
+    if (r->text.err != TRAP_OK)
+        return TRAP_ENOMEM;
+    for (size_t i = 1; i < count; i++) {
+        r->more[i].address.p = r->text.p + at;
+        at += r->more[i].address.n;
+    }
+    return TRAP_OK;
+}
+
+/* ---- rows ---- */
+
+/* Calls fn with the hit of the present row. */
+static enum trap_err give(struct store_db *db, sqlite3_stmt *st, hit_fn *fn, void *arg)
+{
+    struct rcpts r = { .first = { (uint8_t)sqlite3_column_int(st, 12), db_column_bytes(st, 13) } };
+    const int64_t count = sqlite3_column_int64(st, 11);
+    struct hit h = {
+        .seq = (uint64_t)sqlite3_column_int64(st, 0),
+        .at = { sqlite3_column_int64(st, 1) },
+        .session = (uint64_t)sqlite3_column_int64(st, 2),
+        .local_port = (uint16_t)sqlite3_column_int(st, 5),
+        .helo = db_column_bytes(st, 6),
+        .reverse_path = db_column_bytes(st, 7),
+        .flags = (uint32_t)sqlite3_column_int64(st, 8),
+        .size = (uint64_t)sqlite3_column_int64(st, 9),
+        .digest = (uint64_t)sqlite3_column_int64(st, 10),
+    };
+    enum trap_err err = db_column_ip(st, 3, &h.sender);
+
+    if (err == TRAP_OK)
+        err = db_column_ip(st, 4, &h.local);
+    if (count < 1 || count > RCPTS_MAX)
+        err = TRAP_ECORRUPT;
+    if (err != TRAP_OK)
+        return err;
+    buf_init(&r.text, (size_t)RCPTS_MAX * 320);
+    if (count > 1)
+        err = read_more(db, h.seq, (size_t)count, &r);
+    h.rcpt_count = (size_t)count;
+    h.rcpts = count > 1 ? r.more : &r.first;
+    if (err == TRAP_OK)
+        err = fn(&h, arg);
+    rcpts_free(&r);
+    return err;
+}
+
+static enum trap_err give_session(sqlite3_stmt *st, session_fn *fn, void *arg)
+{
+    struct session_record s = {
+        .seq = (uint64_t)sqlite3_column_int64(st, 0),
+        .at = { sqlite3_column_int64(st, 1) },
+        .session = (uint64_t)sqlite3_column_int64(st, 2),
+        .local_port = (uint16_t)sqlite3_column_int(st, 5),
+        .duration_ms = (uint32_t)sqlite3_column_int64(st, 6),
+        .helo = db_column_bytes(st, 7),
+        .flags = (uint32_t)sqlite3_column_int64(st, 8),
+        .commands = (uint32_t)sqlite3_column_int64(st, 9),
+        .errors = (uint32_t)sqlite3_column_int64(st, 10),
+        .hits = (uint32_t)sqlite3_column_int64(st, 11),
+        .refused_unknown = (uint32_t)sqlite3_column_int64(st, 12),
+        .refused_relay = (uint32_t)sqlite3_column_int64(st, 13),
+        .refused_limit = (uint32_t)sqlite3_column_int64(st, 14),
+        .auth_attempts = (uint32_t)sqlite3_column_int64(st, 15),
+        .attempt_class = (uint8_t)sqlite3_column_int(st, 16),
+        .attempt_address = db_column_bytes(st, 17),
+    };
+    enum trap_err err = db_column_ip(st, 3, &s.client);
+
+    if (err == TRAP_OK)
+        err = db_column_ip(st, 4, &s.local);
+    return err == TRAP_OK ? fn(&s, arg) : err;
+}
+
+/* ---- walks ---- */
+
+struct hit_walk {
+    hit_fn *fn;
+    void *arg;
+};
+struct session_walk {
+    session_fn *fn;
+    void *arg;
+};
+
+static enum trap_err on_hit(struct store_db *db, sqlite3_stmt *st, void *arg)
+{
+    const struct hit_walk *w = arg;
+
+    return give(db, st, w->fn, w->arg);
+}
+
+static enum trap_err on_session(struct store_db *db, sqlite3_stmt *st, void *arg)
+{
+    const struct session_walk *w = arg;
+
+    (void)db;
+    return give_session(st, w->fn, w->arg);
+}
+
+enum trap_err hit_each(struct store_db *db, uint64_t after, uint32_t limit, hit_fn *fn, void *arg, uint64_t *last_out)
+{
+    struct hit_walk w = { fn, arg };
+    const enum trap_err err = db_each(db, sql_each, &after, limit, on_hit, &w);
+
+    if (err == TRAP_OK)
+        *last_out = after;
+    return err;
+}
+
+enum trap_err session_each(struct store_db *db, uint64_t after, uint32_t limit, session_fn *fn, void *arg, uint64_t *last_out)
+{
+    struct session_walk w = { fn, arg };
+    const enum trap_err err = db_each(db, sql_session_each, &after, limit, on_session, &w);
+
+    if (err == TRAP_OK)
+        *last_out = after;
+    return err;
+}
+
+/* ---- single hits and lists ---- */
+
+/* *found_out tells a record that is not there from a callback that says TRAP_ENOENT. */
+static enum trap_err get(struct store_db *db, uint64_t seq, hit_fn *fn, void *arg, bool *found_out)
+{
+    sqlite3_stmt *st = NULL;
+    enum trap_err err = db_statement(db, sql_get, &st);
+
+    if (err != TRAP_OK)
+        return err;
+    db_bind_int(st, 1, (int64_t)seq);
+    err = db_step(db, st);
+    *found_out = err != TRAP_ENOENT;
+    if (err == TRAP_OK)
+        err = give(db, st, fn, arg);
+    (void)sqlite3_reset(st);
+    return err;
+}
+
+enum trap_err hit_get(struct store_db *db, uint64_t seq, hit_fn *fn, void *arg)
+{
+    bool found;
+
+    return get(db, seq, fn, arg, &found);
+}
+
+static enum trap_err give_list(struct store_db *db, struct seqlist *list, hit_fn *fn, void *arg)
+{
+    enum trap_err err = TRAP_OK;
+
+    for (size_t i = 0; i < list->n && err == TRAP_OK; i++) {
+        bool found = false;
+
+        err = get(db, list->v[i], fn, arg, &found);
+        if (!found) /* erased since */
+            err = TRAP_OK;
+    }
+    free(list->v);
+    return err;
+}
+
+enum trap_err hit_by_sender(struct store_db *db, struct prefix p, uint32_t limit, hit_fn *fn, void *arg)
+{
+    const struct db_range range = db_range_of(p);
+    struct seqlist list = { NULL, 0 };
+    sqlite3_stmt *st = NULL;
+    enum trap_err err = db_statement(db, sql_by_sender, &st);
+
+    if (err != TRAP_OK)
+        return err;
+    limit = limit < DB_READ_ROWS_MAX ? limit : DB_READ_ROWS_MAX;
+    db_bind_range(st, 1, &range);
+    db_bind_int(st, 4, limit);
+    err = seqlist_read(db, st, limit, &list);
+    return err == TRAP_OK ? give_list(db, &list, fn, arg) : err;
+}
+
+struct rcpt_filter {
+    struct bytes address;
+    hit_fn *fn;
+    void *arg;
+};
+
+static enum trap_err give_if_named(const struct hit *h, void *arg)
+{
+    const struct rcpt_filter *f = arg;
+
+    for (size_t i = 0; i < h->rcpt_count; i++)
+        if (bytes_ieq(h->rcpts[i].address, f->address))
+            return f->fn(h, f->arg);
+    return TRAP_OK;
+}
+
+enum trap_err hit_by_rcpt(struct store_db *db, struct bytes address, uint32_t limit, hit_fn *fn, void *arg)
+{
+    struct rcpt_filter filter = { address, fn, arg };
+    struct seqlist list = { NULL, 0 };
+    sqlite3_stmt *st = NULL;
+    enum trap_err err = db_statement(db, sql_by_rcpt, &st);
+
+    if (err != TRAP_OK)
+        return err;
+    limit = limit < DB_READ_ROWS_MAX ? limit : DB_READ_ROWS_MAX;
+    db_bind_int(st, 1, hit_address_key(address));
+    db_bind_int(st, 2, limit);
+    err = seqlist_read(db, st, limit, &list);
+    return err == TRAP_OK ? give_list(db, &list, give_if_named, &filter) : err;
+}
+
+/* ---- bounds ---- */
+
+static enum trap_err bounds(struct store_db *db, const char *sql, const char *erased_name, uint64_t *last_out,
+                            uint64_t *erased_out)
+{
+    int64_t last = 0, erased = 0;
+    enum trap_err err = db_int(db, sql, &last);
+
+    if (err == TRAP_ENOENT)
+        err = TRAP_OK;
+    if (err == TRAP_OK)
+        err = db_meta_get(db, erased_name, 0, &erased);
+    if (err != TRAP_OK)
+        return err;
+    *last_out = (uint64_t)(last > erased ? last : erased);
+    *erased_out = (uint64_t)erased;
+    return TRAP_OK;
+}
+
+enum trap_err hit_bounds(struct store_db *db, uint64_t *last_out, uint64_t *erased_out)
+{
+    return bounds(db, sql_last, "hit_erased", last_out, erased_out);
+}
+
+enum trap_err session_bounds(struct store_db *db, uint64_t *last_out, uint64_t *erased_out)
+{
+    return bounds(db, sql_session_last, "session_erased", last_out, erased_out);
+}

@@ -1,0 +1,47 @@
+#include <store/record.h>
+
+static const char *const act_names[] = {
+    [ACT_ALLOW] = "allow",
+    [ACT_DENY] = "deny",
+    [ACT_DELIST] = "delist",
+    [ACT_TRAP_ADD] = "trap-add",
+    [ACT_TRAP_RETIRE] = "trap-retire",
+    [ACT_TAINT] = "taint",
+    [ACT_SUBMIT] = "submit",
+    [ACT_REVOKE] = "revoke",
+    [ACT_KEYS_EXPORTED] = "keys-exported",
+    [ACT_RETENTION] = "retention",
+    [ACT_EPOCH] = "epoch",
+};
+enum { ACT_KINDS = sizeof act_names / sizeof act_names[0] };
+
+const char *act_kind_name(enum act_kind k)
+{
+    const char *name = (unsigned)k < ACT_KINDS ? act_names[k] : NULL;
+
+    return name == NULL ? "unknown" : name;
+}
+
+enum trap_err act_kind_parse(struct bytes in, enum act_kind *out)
+{
+    for (unsigned k = 1; k < ACT_KINDS; k++) {
+        if (bytes_ieq(in, bytes_str(act_names[k]))) {
+            *out = (enum act_kind)k;
+            return TRAP_OK;
+        }
+    }
+    return TRAP_EINVAL;
+}
+
+const char *rcpt_class_name(uint8_t klass)
+{
+    static const char *const names[] = { [RCPT_MINTED] = "minted",
+                                         [RCPT_PRISTINE] = "pristine",
+                                         [RCPT_RECYCLED] = "recycled",
+                                         [RCPT_TYPO] = "typo",
+                                         [RCPT_GUESS] = "guess" };
+    const unsigned k = klass & RCPT_CLASS_MASK;
+    const char *name = k < sizeof names / sizeof names[0] ? names[k] : NULL;
+
+    return name == NULL ? "unknown" : name;
+}
