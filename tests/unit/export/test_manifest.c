@@ -10,7 +10,7 @@ static const char text[] = "trapline-set 1\n"
                            "as-of 2026-01-01T00:00:00Z\n"
                            "policy ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\n"
                            "file bl.example.org.ip4 1767225600 2026-01-01T00:00:00Z 5 123 e3b0c442\n"
-                           "file shadow/x.example.org.ip6 1767225001 2025-12-31T23:50:01.5Z 0 99 e3b0c443\n"
+                           "file shadow/x.example.org.ip6 1767225001 2025-12-31T23:50:01.500000Z 0 99 e3b0c443\n"
                            "dataset ip4trie bl.example.org live 5\n"
                            "dataset ip6trie x.example.org shadow 0\n"
                            "end\n";
@@ -36,7 +36,7 @@ static void test_there_and_back(void **state)
     struct buf out;
 
     (void)state;
-    assert_int_equal(manifest_get(BYTES(text), &m, &why), TRAP_OK);
+    assert_int_equal(manifest_get(bytes_str(text), &m, &why), TRAP_OK);
     assert_int_equal(m.serial, 1767225600u);
     assert_int_equal(m.as_of.us, AS_OF_S * WALL_US_PER_S);
     assert_int_equal(m.file_count, 2);
