@@ -32,14 +32,26 @@ static enum start start_kind(struct bytes s, size_t at)
     return START_INSIDE;
 }
 
-/* End of the candidate whose letters end at `letters_end`, with all digits that follow. */
-static size_t digits_end(struct bytes s, size_t letters_end)
-{
-    size_t end = letters_end;
+/* One place where three syllables end, and where the digits behind them do. */
+struct tail {
+    size_t letters_end, end;
+    bool ends_inside; /* of a word */
+};
 
-    while (end < s.n && ascii_is_digit(s.p[end]))
-        end++;
-    return end;
+static size_t find_tails(struct bytes s, struct tail out[MINT_REPAIR_INPUT_MAX])
+{
+    size_t count = 0;
+
+    for (size_t at = MINT_TEXT_MIN; at <= s.n; at++) {
+        size_t end = at;
+
+        if (!mint_text_is_tail(s.p + at - MINT_TAIL_LEN))
+            continue;
+        while (end < s.n && ascii_is_digit(s.p[end]))
+            end++;
+        out[count++] = (struct tail){ at, end, end < s.n && ascii_is_alnum(s.p[end]) };
+    }
+    return count;
 }
 
 struct search {
@@ -48,19 +60,19 @@ struct search {
     size_t count;
 };
 
-/* Adds the candidates whose letters end at `letters_end` and whose start is of the wanted kind. */
-static void search_at(struct search *q, size_t letters_end, size_t end, enum start kind)
+/* Adds the candidates with this tail whose start is of the wanted kind. */
+static void search_at(struct search *q, const struct tail *tail, enum start kind)
 {
     for (size_t len = MINT_NAME_MAX; len >= MINT_NAME_MIN; len--) {
         struct bytes text;
         uint64_t value;
         size_t start;
 
-        if (letters_end < MINT_TAIL_LEN + len || q->count == MINT_REPAIRS_MAX)
+        if (tail->letters_end < MINT_TAIL_LEN + len || q->count == MINT_REPAIRS_MAX)
             continue;
-        start = letters_end - MINT_TAIL_LEN - len;
-        text = bytes_take(bytes_skip(q->in, start), end - start);
-        if (text.n != q->in.n && start_kind(q->in, start) == kind && mint_text_read(text, &value))
+        start = tail->letters_end - MINT_TAIL_LEN - len;
+        text = bytes_take(bytes_skip(q->in, start), tail->end - start);
+        if (text.n != q->in.n && mint_text_read(text, &value) && start_kind(q->in, start) == kind)
             q->out[q->count++] = text;
     }
 }
@@ -68,15 +80,14 @@ static void search_at(struct search *q, size_t letters_end, size_t end, enum sta
 size_t mint_repairs(struct bytes local, struct bytes out[MINT_REPAIRS_MAX])
 {
     struct search q = { bytes_take(local, MINT_REPAIR_INPUT_MAX), out, 0 };
+    struct tail tails[MINT_REPAIR_INPUT_MAX];
+    const size_t tail_count = find_tails(q.in, tails);
 
     for (int inside = 0; inside <= 1; inside++) {
         for (enum start kind = START_BORDER; kind < START_KINDS; kind++) {
-            for (size_t at = MINT_TEXT_MIN; at <= q.in.n; at++) {
-                const size_t end = digits_end(q.in, at);
-                const bool ends_inside = end < q.in.n && ascii_is_alnum(q.in.p[end]);
-
-                if (ascii_is_alpha(q.in.p[at - 1]) && ends_inside == (inside == 1))
-                    search_at(&q, at, end, kind);
+            for (size_t i = 0; i < tail_count; i++) {
+                if (tails[i].ends_inside == (inside == 1))
+                    search_at(&q, &tails[i], kind);
             }
         }
     }

@@ -127,3 +127,13 @@ bool mint_text_read(struct bytes text, uint64_t *value_out)
     *value_out = value << DIGIT_BITS | digits;
     return good;
 }
+
+bool mint_text_is_tail(const uint8_t tail[MINT_TAIL_LEN])
+{
+    bool good = true;
+    uint32_t index;
+
+    for (size_t i = 0; i < MINT_SYLLABLES && good; i++)
+        good = syllable_find(tail + i * MINT_SYLLABLE_LEN, &index);
+    return good;
+}

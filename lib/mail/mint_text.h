@@ -23,4 +23,7 @@ size_t mint_text_write(uint64_t value, uint8_t out[MINT_LOCAL_MAX]);
  * or not. */
 bool mint_text_read(struct bytes text, uint64_t *value_out);
 
+/* Are these nine bytes three syllables? */
+bool mint_text_is_tail(const uint8_t tail[MINT_TAIL_LEN]);
+
 #endif
