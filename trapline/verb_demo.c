@@ -111,12 +111,12 @@ static bool start_rbldnsd(struct demo *d)
     pid_t pid;
 
     (void)snprintf(bind, sizeof(bind), "127.0.0.1/%u", d->dns_port);
-    (void)snprintf(zone, sizeof(zone), ZONE ":combined:" ZONE ".combined");
+    (void)snprintf(zone, sizeof(zone), ZONE ":combined:current/" ZONE ".combined");
     pid = fork();
     if (pid == 0) {
         char dir[PATH_TEXT_MAX];
 
-        if (path_join(d->dir, "zones/current", dir) == TRAP_OK && freopen("/dev/null", "w", stdout) != NULL &&
+        if (path_join(d->dir, "zones", dir) == TRAP_OK && freopen("/dev/null", "w", stdout) != NULL &&
             freopen("/dev/null", "w", stderr) != NULL) {
             (void)execlp("rbldnsd", "rbldnsd", "-n", "-c", "1", "-b", bind, "-w", dir, zone, (char *)NULL);
             (void)execl("/usr/sbin/rbldnsd", "rbldnsd", "-n", "-c", "1", "-b", bind, "-w", dir, zone, (char *)NULL);

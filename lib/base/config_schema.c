@@ -258,7 +258,7 @@ static const struct conf_key zone_keys[] = {
     KEY("policy", CONF_WORD, "standard", 1, WORD_MAX, conf_zone, policy,
         "Name of a policy block, or of a preset."),
     WORDS("publish", CONF_BOOL, "shadow", shadow_live, conf_zone, live,
-          "\"shadow\" computes the zone and publishes it empty but for its test entries; \"live\" publishes "
+          "\"shadow\" writes the zone below shadow/ of each set, to look at, not to serve; \"live\" publishes "
           "it."),
     KEY("ns", CONF_DOMAINS, NULL, 1, DOMAIN_MAX, conf_zone, ns, "Name servers of the zone."),
     KEY("contact", CONF_DOMAIN, NULL, 1, DOMAIN_MAX, conf_zone, contact,

@@ -173,10 +173,12 @@ class Installation:
             return s.message(sender, [to] if isinstance(to, str) else to, body)
 
     def serve(self, *zones, check="1"):
-        """A real rbldnsd over zones/current; zones as rbldnsd names them, files relative to that folder."""
+        """A real rbldnsd over zones; zones as rbldnsd names them, with files below zones/current: it must follow that symlink anew
+        for each look, so its own folder is zones."""
+        zones = [f"{name}:{kind}:current/{file}" for name, kind, file in (z.split(":") for z in zones)]
         program = shutil.which("rbldnsd") or "/usr/sbin/rbldnsd"
         log = open(self.top / "rbldnsd.log", "ab")
-        p = subprocess.Popen([program, "-n", "-c", check, "-b", f"127.0.0.1/{self.dns_port}", "-w", str(self.dir / "zones" / "current"), *zones],
+        p = subprocess.Popen([program, "-n", "-c", check, "-b", f"127.0.0.1/{self.dns_port}", "-w", str(self.dir / "zones"), *zones],
                              stdout=log, stderr=log)
         self.processes.append(p)
         return p
