@@ -80,6 +80,9 @@ struct db_range db_range_of(struct prefix p);
 /* Binds low, high and length to three places from `index` on: "x BETWEEN ?1 AND ?2 AND ?3 IN (0, length(x))". */
 void db_bind_range(sqlite3_stmt *st, int index, const struct db_range *r);
 
+/* A file that nobody else uses, for reading; removed with store_close(), and also on failure. */
+TRAP_NODISCARD enum trap_err db_open_private(const char *path, enum store_file f, struct store_db **out, struct err_text *why);
+
 /* A second connection to the file of `db` for checkpoints by another thread. */
 TRAP_NODISCARD enum trap_err db_connect(const char *path, int flags, sqlite3 **out);
 

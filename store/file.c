@@ -416,6 +416,39 @@ enum trap_err store_open(const char *dir, enum store_file f, enum store_mode mod
     return err;
 }
 
+enum trap_err db_open_private(const char *path, enum store_file f, struct store_db **out, struct err_text *why)
+{
+    char uri[PATH_TEXT_MAX * 3 + 32];
+    struct store_db *db = calloc(1, sizeof *db);
+    int64_t node = 0;
+    enum trap_err err = TRAP_ENOMEM;
+
+    if (db == NULL) {
+        err_text_set(why, "%s: out of memory", path);
+        (void)unlink(path);
+        return err;
+    }
+    db->file = f;
+    db->mode = STORE_READ;
+    db->lock_fd = -1;
+    db->remove_on_close = true;
+    (void)snprintf(db->path, sizeof db->path, "%s", path);
+    if (immutable_uri(path, uri, sizeof uri))
+        err = db_connect(uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, &db->sq);
+    if (err == TRAP_OK)
+        err = settings(db);
+    if (err == TRAP_OK)
+        err = db_meta_get(db, "node", 0, &node);
+    if (err != TRAP_OK) {
+        err = say_failed(db, err, why);
+        store_close(&db);
+        return err;
+    }
+    db->node = (uint8_t)node;
+    *out = db;
+    return TRAP_OK;
+}
+
 void store_close(struct store_db **dbp)
 {
     struct store_db *db = *dbp;
