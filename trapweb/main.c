@@ -67,6 +67,7 @@ static void serve(struct web *w, int signals)
         if (n == 0 && w->counters.requests != seen) {
             seen = w->counters.requests;
             web_log_counters(w);
+            web_log_connections(w);
         }
     }
 }
@@ -121,6 +122,7 @@ int main(int argc, char **argv)
         log_info("web.start", LOG_IP(conf->web.listen.v[i].ip), LOG_U64("port", conf->web.listen.v[i].port));
     daemon_ready();
     serve(&w, signals);
+    web_log_connections(&w);
     httpd_stop(&w.httpd, web_drain, &w);
     web_log_counters(&w);
     log_info("web.stop");

@@ -119,10 +119,7 @@ static uint64_t count(const atomic_uint_fast64_t *counter)
 void web_log_counters(struct web *w)
 {
     const struct counters *c = &w->counters;
-    struct httpd_stats s = { 0 };
 
-    if (w->httpd != NULL)
-        httpd_stats(w->httpd, &s);
     log_info("web.counters", LOG_U64("requests", count(&c->requests)), LOG_U64("visits", count(&c->visits)),
              LOG_U64("repeats", count(&c->repeats)), LOG_U64("not_shown", count(&c->not_shown)),
              LOG_U64("without_client", count(&c->without[WITHOUT_CLIENT])),
@@ -133,6 +130,15 @@ void web_log_counters(struct web *w)
              LOG_U64("without_store", count(&c->without[WITHOUT_STORE])),
              LOG_U64("without_deadline", count(&c->without[WITHOUT_DEADLINE])),
              LOG_U64("without_stopping", count(&c->without[WITHOUT_STOPPING])),
-             LOG_U64("without_memory", count(&c->without[WITHOUT_MEMORY])), LOG_U64("connections", s.connections),
-             LOG_U64("refused_connections", s.refused_connections), LOG_U64("refused_requests", s.refused_requests));
+             LOG_U64("without_memory", count(&c->without[WITHOUT_MEMORY])));
+}
+
+void web_log_connections(struct web *w)
+{
+    struct httpd_stats s = { 0 };
+
+    httpd_stats(w->httpd, &s);
+    log_info("web.connections", LOG_U64("accepted", s.connections), LOG_U64("open", s.connections_now),
+             LOG_U64("refused", s.refused_connections), LOG_U64("refused_requests", s.refused_requests),
+             LOG_U64("deadlines", s.deadlines));
 }

@@ -76,6 +76,7 @@ struct httpd_options web_httpd_options(struct web *w, const struct config *conf)
 /* Ends suspended requests; then the log. For httpd_stop(). */
 void web_drain(void *arg);
 void web_log_counters(struct web *w);
+void web_log_connections(struct web *w); /* while the server runs */
 
 /* ---- route.c: httpd's callbacks ---- */
 void route_request(struct httpd_request *r, void *arg);
