@@ -167,7 +167,7 @@ enum trap_err zone_head_get(struct bytes line, const struct zone_head *h, unsign
             err_text_set(why, "%.*s stands twice or too late", (int)lines[i].keyword.n - 1, (const char *)lines[i].keyword.p);
             return TRAP_ECORRUPT;
         }
-        if (!lines[i].get(bytes_skip(line, lines[i].keyword.n), h)) {
+        if (line.p[line.n - 1] == ' ' || !lines[i].get(bytes_skip(line, lines[i].keyword.n), h)) {
             err_text_set(why, "%.*s has a wrong field", (int)lines[i].keyword.n - 1, (const char *)lines[i].keyword.p);
             return TRAP_ECORRUPT;
         }

@@ -187,7 +187,9 @@ static enum trap_err parse_domain(const struct conf_key *key, struct bytes in, u
 
 static bool is_atext(uint8_t c) /* RFC 5322 3.2.3, ASCII only */
 {
-    return ascii_is_alnum(c) || (c > ' ' && c < 0x7f && memchr("!#$%&'*+-/=?^_`{|}~", c, 19) != NULL);
+    static const struct bytes specials = BYTES_INIT("!#$%&'*+-/=?^_`{|}~");
+
+    return ascii_is_alnum(c) || bytes_find(specials, c) < specials.n;
 }
 
 static enum trap_err parse_address(const struct conf_key *key, struct bytes in, union conf_value *out,

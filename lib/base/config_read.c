@@ -231,7 +231,7 @@ static void options_build(struct options *o)
     }
 }
 
-static enum trap_err parse(struct conf_reader *r, struct bytes text)
+static enum trap_err parse(struct conf_reader *r, struct buf *text)
 {
     struct options *const options = calloc(1, sizeof *options);
     FILE *file = NULL;
@@ -244,12 +244,12 @@ static enum trap_err parse(struct conf_reader *r, struct bytes text)
     free(options); /* libconfuse made its own copy */
     if (r->root == NULL)
         return TRAP_ENOMEM;
-    if (text.n == 0)
+    if (text->n == 0)
         return TRAP_OK; /* fmemopen() does not take it */
     (void)cfg_set_error_function(r->root, on_error);
     r->root->filename = strdup(r->path);
     r->begins = calloc(r->scan.n + 1, sizeof *r->begins);
-    file = fmemopen((void *)(uintptr_t)text.p, text.n, "r"); /* only read: mode "r" */
+    file = fmemopen(text->p, text->n, "r");
     if (file != NULL && r->begins != NULL && r->root->filename != NULL)
         err = cfg_parse_fp(r->root, file) == CFG_SUCCESS ? TRAP_OK : TRAP_EINVAL;
     if (file != NULL)
@@ -394,7 +394,7 @@ static enum trap_err read_text(struct conf_reader *r, struct buf *text, struct c
     enum trap_err err = conf_scan(text->p, text->n, &r->scan, &line, &detail);
 
     if (err == TRAP_OK)
-        err = parse(r, buf_bytes(text));
+        err = parse(r, text);
     if (err == TRAP_OK)
         c = calloc(1, sizeof *c);
     if (err == TRAP_OK && c == NULL)

@@ -141,7 +141,7 @@ static enum trap_err scan_byte(struct cursor *c, struct conf_scan *out, struct e
 /* "//" and slash-star begin a comment only at the begin of a word, so that an unquoted path may hold them. */
 static bool at_word(const struct cursor *c)
 {
-    return c->at == 0 || is_blank(c->text[c->at - 1]) || memchr("{}=,", c->text[c->at - 1], 4) != NULL;
+    return c->at == 0 || is_blank(c->text[c->at - 1]) || bytes_find(BYTES("{}=,"), c->text[c->at - 1]) < 4;
 }
 
 static enum trap_err scan_next(struct cursor *c, struct conf_scan *out, struct err_text *why)

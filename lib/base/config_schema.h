@@ -46,13 +46,13 @@ struct conf_word {
 
 struct conf_key {
     const char *name;
-    enum conf_type type;
     const char *fallback; /* default as it would stand in the file; NULL: none, or made by config_check.c */
-    uint64_t min, max;    /* in the unit of storage; texts: length in bytes */
-    const struct conf_word *words;
-    size_t offset; /* in the section's struct */
-    bool required;
     const char *doc;
+    const struct conf_word *words;
+    uint64_t min, max; /* in the unit of storage; texts: length in bytes */
+    size_t offset;     /* in the section's struct */
+    enum conf_type type;
+    bool required;
 };
 
 struct conf_section {

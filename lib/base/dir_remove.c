@@ -1,4 +1,4 @@
-/* dir_remove.c - removes a tree by directory descriptors, so that a symlink put there meanwhile leads nowhere. */
+/* dir_remove.c - removes a tree by directory descriptors: a symlink put there meanwhile leads nowhere. */
 #include <base/file.h>
 
 #include <dirent.h>

@@ -49,16 +49,13 @@ static int close_keeping_errno(int fd)
 
 enum trap_err path_join(const char *dir, const char *name, char out[PATH_TEXT_MAX])
 {
-    const size_t dir_len = strlen(dir);
-    const size_t name_len = strlen(name);
-    const size_t slash = dir_len > 0 && dir[dir_len - 1] != '/' ? 1 : 0;
+    const size_t n = strlen(dir);
+    char text[PATH_TEXT_MAX];
+    const int len = snprintf(text, sizeof text, "%s%s%s", dir, n > 0 && dir[n - 1] != '/' ? "/" : "", name);
 
-    if (dir_len >= PATH_TEXT_MAX || name_len >= PATH_TEXT_MAX || dir_len + slash + name_len >= PATH_TEXT_MAX)
+    if (len < 0 || len >= PATH_TEXT_MAX)
         return TRAP_ERANGE;
-    memcpy(out, dir, dir_len);
-    if (slash)
-        out[dir_len] = '/';
-    memcpy(out + dir_len + slash, name, name_len + 1);
+    memcpy(out, text, (size_t)len + 1);
     return TRAP_OK;
 }
 
@@ -119,8 +116,8 @@ static enum trap_err write_all(int fd, struct bytes data)
 }
 
 /* A new file beside path, with the data in it, synced. Its name goes to temp_out. */
-static enum trap_err temp_write(const char *path, struct bytes data, mode_t mode, char temp_out[PATH_TEXT_MAX],
-                                struct err_text *why)
+static enum trap_err temp_write(const char *path, struct bytes data, mode_t mode,
+                                char temp_out[PATH_TEXT_MAX], struct err_text *why)
 {
     enum trap_err err = TRAP_OK;
     const int len = snprintf(temp_out, PATH_TEXT_MAX, "%s.tmp.XXXXXX", path);
@@ -191,7 +188,8 @@ enum trap_err file_symlink_swap(const char *path, const char *target, struct err
     return parent_sync(path, why);
 }
 
-static enum trap_err read_all(int fd, const char *path, size_t max_bytes, struct buf *out, struct err_text *why)
+static enum trap_err read_all(int fd, const char *path, size_t max_bytes, struct buf *out,
+                              struct err_text *why)
 {
     enum { CHUNK = 64 * 1024 };
 

@@ -185,7 +185,7 @@ static char *put_v6(char *p, struct ip a)
     unsigned g[GROUPS];
     int start, end;
 
-    for (int i = 0; i < GROUPS; i++)
+    for (size_t i = 0; i < GROUPS; i++)
         g[i] = (unsigned)a.b[2 * i] << 8 | a.b[2 * i + 1];
     find_gap(g, &start, &end);
     for (int i = 0; i < GROUPS; i++) {

@@ -91,8 +91,12 @@ static void put_time(struct line *l, wall_t t)
     const struct {
         int v, divisor;
         char end;
-    } parts[] = { { c.year, 1000, '-' }, { c.month, 10, '-' },  { c.day, 10, 'T' },
-                  { c.hour, 10, ':' },   { c.minute, 10, ':' }, { c.second, 10, '.' },
+    } parts[] = { { c.year, 1000, '-' },
+                  { c.month, 10, '-' },
+                  { c.day, 10, 'T' },
+                  { c.hour, 10, ':' },
+                  { c.minute, 10, ':' },
+                  { c.second, 10, '.' },
                   { (int)(t.us % WALL_US_PER_S / 1000), 100, 'Z' } };
 
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {

@@ -2,12 +2,14 @@
  *
  * The head word is the address of the newest node (0 = empty) with two flags in its low bits:
  *   CLOSED    set once, never cleared; no push succeeds any more.
- *   SLEEPING  set by the consumer, and only on an empty, open queue, before it waits for the semaphore. Whoever clears it
- *             (a push, a close, or the consumer itself at its deadline) owns the wake-up: one clearing, one post. A
- *             consumer that finds the flag already cleared at its deadline takes the post that it was sent.
+ *   SLEEPING  set by the consumer, and only on an empty, open queue, before it waits for the semaphore.
+ *             Whoever clears it (a push, a close, or the consumer itself at its deadline) owns the wake-up:
+ *             one clearing, one post. A consumer that finds the flag already cleared at its deadline takes
+ *             the post that it was sent.
  *
- * Memory order: every push is a release operation on the head, the drain an acquire operation; a later push continues the
- * release sequence of the earlier ones, so that the consumer sees the content of every node that it takes.
+ * Memory order: every push is a release operation on the head, the drain an acquire operation; a later push
+ * goes on with the release sequence of the earlier ones, so that the consumer sees the content of every node
+ * that it takes.
  */
 #include <base/mpsc.h>
 
@@ -141,8 +143,8 @@ enum trap_err mpsc_drain_wait(struct mpsc *q, mono_t deadline, struct mpsc_node 
             return TRAP_ECLOSED;
         if (deadline.ms != MPSC_FOREVER.ms && mono_now().ms >= deadline.ms)
             return TRAP_ENOENT;
-        if (atomic_compare_exchange_strong_explicit(&q->head, &empty, (uintptr_t)SLEEPING, memory_order_relaxed,
-                                                    memory_order_relaxed))
+        if (atomic_compare_exchange_strong_explicit(&q->head, &empty, (uintptr_t)SLEEPING,
+                                                    memory_order_relaxed, memory_order_relaxed))
             sleep_until(q, deadline);
     }
 }

@@ -178,7 +178,7 @@ static enum trap_err parse_clock(struct bytes in, int64_t *us_out)
     if (err == TRAP_OK)
         err = fraction(in, &us);
     if (err == TRAP_OK)
-        *us_out = ((int64_t)hour * 3600 + minute * 60 + second) * WALL_US_PER_S + us;
+        *us_out = ((int64_t)hour * 3600 + (int64_t)minute * 60 + second) * WALL_US_PER_S + us;
     return err;
 }
 

@@ -59,7 +59,8 @@ static void test_path_join(void **state)
     static const struct {
         const char *dir, *name, *out;
     } cases[] = {
-        { "/a", "b", "/a/b" }, { "/a/", "b", "/a/b" }, { "/", "b", "/b" }, { "", "b", "b" }, { ".", "", "./" },
+        { "/a", "b", "/a/b" }, { "/a/", "b", "/a/b" }, { "/", "b", "/b" },
+        { "", "b", "b" },      { ".", "", "./" },
     };
     char out[PATH_TEXT_MAX];
     char name[PATH_TEXT_MAX + 1];
@@ -262,11 +263,11 @@ static void test_lock(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_path_join),    cmocka_unit_test(test_replace),
-        cmocka_unit_test(test_errors),       cmocka_unit_test(test_replace_keeps_old_inode),
-        cmocka_unit_test(test_create),       cmocka_unit_test(test_slurp_limits),
-        cmocka_unit_test(test_slurp_large),  cmocka_unit_test(test_symlink),
-        cmocka_unit_test(test_dirs),         cmocka_unit_test(test_lock),
+        cmocka_unit_test(test_path_join),   cmocka_unit_test(test_replace),
+        cmocka_unit_test(test_errors),      cmocka_unit_test(test_replace_keeps_old_inode),
+        cmocka_unit_test(test_create),      cmocka_unit_test(test_slurp_limits),
+        cmocka_unit_test(test_slurp_large), cmocka_unit_test(test_symlink),
+        cmocka_unit_test(test_dirs),        cmocka_unit_test(test_lock),
     };
     return cmocka_run_group_tests(tests, group_setup, group_teardown);
 }

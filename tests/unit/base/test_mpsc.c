@@ -236,9 +236,12 @@ static void test_threads_close_amid(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order),    cmocka_unit_test(test_bound),
-        cmocka_unit_test(test_close),    cmocka_unit_test(test_deadline),
-        cmocka_unit_test(test_threads),  cmocka_unit_test(test_close_wakes_sleeper),
+        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_bound),
+        cmocka_unit_test(test_close),
+        cmocka_unit_test(test_deadline),
+        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_close_wakes_sleeper),
         cmocka_unit_test(test_threads_close_amid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -39,7 +39,7 @@ struct strings {
 struct conf_trap_domain {
     char *name;              /* lower case, no trailing dot */
     enum trap_class klass;
-    bool unknown_accept;     /* `unknown = accept`; default: reject for minted, accept for recycled and pristine, reject for typo */
+    bool unknown_accept;     /* `unknown = accept`; default: accept for recycled and pristine, reject for minted and typo */
 };
 struct conf_trap {
     char *address;           /* lower case local@domain */
@@ -91,12 +91,13 @@ struct conf_store {
     uint64_t free_min_bytes;         /* less free disk than this: 452 and bait-less pages */
 };
 
-enum weight_class { WEIGHT_MINTED, WEIGHT_PRISTINE, WEIGHT_RECYCLED, WEIGHT_TYPO, WEIGHT_GUESS, WEIGHT_ATTEMPT, WEIGHT_BEHAVIOUR, WEIGHT_CLASSES };
+enum weight_class { WEIGHT_MINTED, WEIGHT_PRISTINE, WEIGHT_RECYCLED, WEIGHT_TYPO, WEIGHT_GUESS, WEIGHT_ATTEMPT,
+                    WEIGHT_BEHAVIOUR, WEIGHT_CLASSES };
 struct conf_policy {
     char *name, *preset;             /* aggressive, standard, conservative */
     uint32_t threshold_milli;
     uint32_t sources_min, days_min, nodes_min;
-    uint32_t young_sources_max;      /* at most so many harvester networks first seen < young_age ago; UINT32_MAX = no rule */
+    uint32_t young_sources_max;      /* harvester networks first seen < young_age ago; UINT32_MAX = no rule */
     span_t young_age;
     uint32_t per_source_day_max;     /* 5 */
     span_t half_life, stay_max;

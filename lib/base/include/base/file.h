@@ -16,13 +16,16 @@
 #include <sys/types.h>
 
 /* Replaces path by data, atomically and durably. */
-TRAP_NODISCARD enum trap_err file_replace(const char *path, struct bytes data, mode_t mode, struct err_text *why);
+TRAP_NODISCARD enum trap_err file_replace(const char *path, struct bytes data, mode_t mode,
+                                          struct err_text *why);
 /* Creates path with data; TRAP_EEXIST where there is one already. Durable. */
-TRAP_NODISCARD enum trap_err file_create(const char *path, struct bytes data, mode_t mode, struct err_text *why);
+TRAP_NODISCARD enum trap_err file_create(const char *path, struct bytes data, mode_t mode,
+                                         struct err_text *why);
 /* Makes the symlink `path` point to `target`, atomically and durably. */
 TRAP_NODISCARD enum trap_err file_symlink_swap(const char *path, const char *target, struct err_text *why);
 /* Whole file; more than max_bytes: TRAP_ERANGE. *out is initialised by the call and freed by the caller. */
-TRAP_NODISCARD enum trap_err file_slurp(const char *path, size_t max_bytes, struct buf *out, struct err_text *why);
+TRAP_NODISCARD enum trap_err file_slurp(const char *path, size_t max_bytes, struct buf *out,
+                                        struct err_text *why);
 /* mkdir -p of the last component only; an existing directory is fine (its mode stays). Durable. */
 TRAP_NODISCARD enum trap_err dir_make(const char *path, mode_t mode, struct err_text *why);
 TRAP_NODISCARD enum trap_err dir_sync(const char *path, struct err_text *why);

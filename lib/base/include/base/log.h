@@ -17,7 +17,8 @@
 
 enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 
-enum log_type { LOG_END, LOG_TYPE_BYTES, LOG_TYPE_STR, LOG_TYPE_U64, LOG_TYPE_I64, LOG_TYPE_IP, LOG_TYPE_PREFIX, LOG_TYPE_SPAN };
+enum log_type { LOG_END, LOG_TYPE_BYTES, LOG_TYPE_STR, LOG_TYPE_U64, LOG_TYPE_I64, LOG_TYPE_IP, LOG_TYPE_PREFIX,
+                LOG_TYPE_SPAN };
 struct log_field {
     const char *key;
     enum log_type type;

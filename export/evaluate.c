@@ -1,0 +1,130 @@
+/* evaluate.c - lists, listings, and what each dataset shall hold. */
+#include <base/buf.h>
+#include <export/run.h>
+
+#include <stdlib.h>
+
+enum { POLICY_TEXT_MAX = 1 << 20 };
+
+static const struct export_listings *find(const struct export_eval *e, const struct plan_dataset *d)
+{
+    for (size_t i = 0; i < e->n; i++)
+        if (e->v[i].policy == d->policy && e->v[i].kind == d->kind)
+            return &e->v[i];
+    return NULL;
+}
+
+/* What is published is what runs: the digest covers the text of every policy that a zone names, in the order of the configuration. */
+static enum trap_err digest_policies(const struct export_env *env, char out[DIGEST_HEX_MAX])
+{
+    enum trap_err err;
+    struct buf text;
+
+    buf_init(&text, POLICY_TEXT_MAX);
+    for (size_t i = 0; i < env->config->policy_count; i++)
+        for (size_t d = 0; d < env->plan->dataset_count; d++)
+            if (env->plan->dataset[d].policy == &env->config->policies[i]) {
+                policy_text(&env->config->policies[i], &text);
+                break;
+            }
+    err = text.err;
+    if (err == TRAP_OK)
+        (void)digest_of(buf_bytes(&text), out);
+    buf_free(&text);
+    return err;
+}
+
+static enum trap_err compute(const struct export_env *env, struct export_eval *e, struct err_text *why)
+{
+    for (size_t i = 0; i < env->plan->dataset_count; i++) {
+        const struct plan_dataset *d = &env->plan->dataset[i];
+        const struct policy_env rule = { .policy = d->policy, .lists = &e->lists, .acts = &e->acts, .key = env->key,
+                                         .as_of = e->as_of, .derived = env->derived };
+        enum trap_err err;
+
+        if (find(e, d) != NULL)
+            continue;
+        err = listings_compute(&rule, d->kind, &e->v[e->n].listings, why);
+        if (err != TRAP_OK)
+            return err;
+        e->v[e->n].policy = d->policy;
+        e->v[e->n++].kind = d->kind;
+    }
+    return TRAP_OK;
+}
+
+enum trap_err export_evaluate(const struct export_env *env, wall_t as_of, const struct lists *last_good, struct export_eval *out,
+                              struct err_text *why)
+{
+    struct export_eval e = { .as_of = as_of };
+    enum trap_err err = TRAP_ENOMEM;
+
+    e.v = calloc(env->plan->dataset_count + 1, sizeof(*e.v));
+    if (e.v == NULL) {
+        err_text_set(why, "no memory for the listings");
+        goto out;
+    }
+    err = env->acts == NULL ? TRAP_OK : acts_view_load(env->acts, as_of, &e.acts, why);
+    if (err == TRAP_OK)
+        err = last_good == NULL ? lists_load(env->config, &e.acts, as_of, &e.lists, why)
+                                : lists_reload(env->config, &e.acts, as_of, last_good, &e.lists, &e.kept);
+    if (err == TRAP_OK) {
+        err = digest_policies(env, e.policy_digest);
+        if (err != TRAP_OK)
+            err_text_set(why, "no memory for the texts of the policies");
+    } else if (last_good != NULL) {
+        *why = e.kept;
+    }
+    if (err == TRAP_OK)
+        err = compute(env, &e, why);
+    if (err != TRAP_OK)
+        goto out;
+    *out = e;
+    e = (struct export_eval){ 0 };
+out:
+    export_eval_free(&e);
+    return err;
+}
+
+void export_eval_free(struct export_eval *e)
+{
+    for (size_t i = 0; i < e->n; i++)
+        listings_free(&e->v[i].listings);
+    free(e->v);
+    lists_free(&e->lists);
+    acts_view_free(&e->acts);
+    *e = (struct export_eval){ 0 };
+}
+
+enum trap_err export_datasets(const struct export_env *env, const struct export_eval *e, struct publish_dataset **out,
+                              struct err_text *why)
+{
+    struct publish_dataset *v = calloc(env->plan->dataset_count + 1, sizeof(*v));
+    enum trap_err err = v == NULL ? TRAP_ENOMEM : TRAP_OK;
+
+    for (size_t i = 0; i < env->plan->dataset_count && err == TRAP_OK; i++) {
+        const struct plan_dataset *d = &env->plan->dataset[i];
+        const struct listings *l = &find(e, d)->listings;
+
+        v[i].held = l->guard_missing;
+        v[i].saves = l->saves;
+        v[i].save_count = l->save_count;
+        if (!v[i].held)
+            err = zone_entries_from(d->type, (uint8_t)d->zone->code, l, e->as_of, &v[i].entries);
+    }
+    if (err != TRAP_OK) {
+        export_datasets_free(env->plan, &v);
+        err_text_set(why, "no memory for the entries of the zones");
+        return err;
+    }
+    *out = v;
+    return TRAP_OK;
+}
+
+void export_datasets_free(const struct plan *plan, struct publish_dataset **v)
+{
+    for (size_t i = 0; *v != NULL && i < plan->dataset_count; i++)
+        zone_entries_free(&(*v)[i].entries);
+    free(*v);
+    *v = NULL;
+}

@@ -1,0 +1,325 @@
+/* runner.c - fold, evaluate, publish, every interval. */
+#include "runner.h"
+
+#include <base/log.h>
+#include <base/loop.h>
+#include <store/act_log.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { REST_FACTOR = 20, CLOCK_SLACK_S = 60 };
+
+struct runner {
+    const struct config *config;
+    struct plan plan;
+    struct export_env env;
+    struct mint *mint;
+    struct store_db *hits, *visits, *published;
+    struct fold *fold;           /* NULL: no logs yet */
+    struct publisher *publisher;
+    struct lists last_good;
+    bool has_last_good, guard_told, kept_told;
+    uint64_t acts_seen, files_seen; /* what the last evaluation saw */
+    mono_t evaluated;
+    span_t evaluation_took;
+    struct loop *loop;
+    struct loop_timer timer;
+    struct loop_io signals;
+    int signals_fd;
+};
+
+/* ---- open and close ---- */
+
+static enum trap_err open_databases(struct runner *r, struct err_text *why)
+{
+    const char *dir = r->config->state_dir;
+    enum trap_err err = store_open(dir, STORE_PUBLISHED, STORE_WRITE, &r->published, why);
+
+    if (err == TRAP_OK) /* made anew where it is missing: it holds nothing that the log does not */
+        err = store_open(dir, STORE_DERIVED, STORE_CREATE, &r->env.derived, why);
+    if (err == TRAP_OK) {
+        err = store_open(dir, STORE_ACTS, STORE_READ, &r->env.acts, why);
+        err = err == TRAP_ENOENT ? TRAP_OK : err;
+    }
+    return err;
+}
+
+/* Both or none, hits first. */
+static enum trap_err open_logs(struct runner *r, struct err_text *why)
+{
+    const char *dir = r->config->state_dir;
+    enum trap_err err;
+
+    if (r->fold != NULL)
+        return TRAP_OK;
+    if (r->env.acts == NULL) {
+        err = store_open(dir, STORE_ACTS, STORE_READ, &r->env.acts, why);
+        if (err != TRAP_OK && err != TRAP_ENOENT)
+            return err;
+    }
+    err = store_open(dir, STORE_HITS, STORE_READ, &r->hits, why);
+    if (err == TRAP_OK)
+        err = store_open(dir, STORE_VISITS, STORE_READ, &r->visits, why);
+    if (err == TRAP_OK) {
+        const struct fold_node node = { r->config->node_id, r->hits, r->visits };
+
+        err = fold_new(r->config, r->mint, r->env.derived, &node, 1, &r->fold);
+        if (err != TRAP_OK)
+            err_text_set(why, "no memory for the fold");
+    }
+    if (err == TRAP_OK)
+        return TRAP_OK;
+    store_close(&r->visits);
+    store_close(&r->hits);
+    return err == TRAP_ENOENT ? TRAP_OK : err;
+}
+
+/* The files of the lists must be right at the start. */
+static enum trap_err first_lists(struct runner *r, struct err_text *why)
+{
+    struct acts_view none = { 0 };
+    const enum trap_err err = lists_load(r->config, &none, wall_now(), &r->last_good, why);
+
+    r->has_last_good = err == TRAP_OK;
+    return err == TRAP_EIO || err == TRAP_ENOENT ? TRAP_EINVAL : err;
+}
+
+enum trap_err runner_new(const struct config *c, struct runner **out, struct err_text *why)
+{
+    struct runner *r = calloc(1, sizeof(*r));
+    enum trap_err err = TRAP_ENOMEM;
+
+    if (r == NULL) {
+        err_text_set(why, "no memory");
+        return err;
+    }
+    r->config = c;
+    r->env.config = c;
+    r->env.plan = &r->plan;
+    err = plan_make(c, &r->plan, why);
+    if (err == TRAP_OK)
+        err = first_lists(r, why);
+    if (err == TRAP_OK)
+        err = runner_keys(c, &r->mint, &r->env.key, why);
+    if (err == TRAP_OK)
+        err = open_databases(r, why);
+    if (err == TRAP_OK)
+        err = open_logs(r, why);
+    if (err == TRAP_OK)
+        err = publisher_new(c, &r->plan, r->published, &r->publisher, why);
+    if (err != TRAP_OK) {
+        runner_free(&r);
+        return err;
+    }
+    *out = r;
+    return TRAP_OK;
+}
+
+void runner_free(struct runner **runner)
+{
+    struct runner *r = *runner;
+
+    if (r == NULL)
+        return;
+    publisher_free(&r->publisher);
+    fold_free(&r->fold);
+    store_close(&r->visits);
+    store_close(&r->hits);
+    store_close(&r->env.acts);
+    store_close(&r->env.derived);
+    store_close(&r->published);
+    mint_free(&r->mint);
+    lists_free(&r->last_good);
+    plan_free(&r->plan);
+    loop_free(&r->loop);
+    free(r);
+    *runner = NULL;
+}
+
+/* ---- did anything come in? ---- */
+
+static uint64_t mix(uint64_t seen, uint64_t v)
+{
+    return (seen ^ v) * 0x100000001b3ULL;
+}
+
+static uint64_t stamp_files(const struct strings *files, uint64_t seen)
+{
+    for (size_t i = 0; i < files->n; i++) {
+        struct stat st = { 0 };
+
+        (void)stat(files->v[i], &st); /* one that is missing has the stamp zero */
+        seen = mix(seen, (uint64_t)st.st_mtim.tv_sec);
+        seen = mix(seen, (uint64_t)st.st_mtim.tv_nsec);
+        seen = mix(seen, (uint64_t)st.st_size);
+        seen = mix(seen, (uint64_t)st.st_ino);
+    }
+    return seen;
+}
+
+/* Takes note of acts and list files; true where they are not those of the last evaluation. */
+static bool lists_changed(struct runner *r)
+{
+    uint64_t acts = 0, files = 0xcbf29ce484222325ULL;
+
+    if (r->env.acts != NULL && act_last(r->env.acts, &acts) != TRAP_OK)
+        acts = r->acts_seen;
+    files = stamp_files(&r->config->never_list_files, files);
+    files = stamp_files(&r->config->crawler_files, files);
+    files = stamp_files(&r->config->guard_files, files);
+    const bool changed = acts != r->acts_seen || files != r->files_seen;
+    r->acts_seen = acts;
+    r->files_seen = files;
+    return changed;
+}
+
+static bool rested(const struct runner *r)
+{
+    return mono_diff(mono_now(), r->evaluated).ms >= r->evaluation_took.ms * REST_FACTOR;
+}
+
+/* A record of a clock that was a little ahead still counts at once; one far ahead waits. */
+static wall_t as_of_now(const struct runner *r)
+{
+    const wall_t now = wall_now();
+    wall_t newest = { 0 };
+
+    if (derived_newest(r->env.derived, &newest) != TRAP_OK || newest.us <= now.us ||
+        newest.us > now.us + CLOCK_SLACK_S * WALL_US_PER_S)
+        return now;
+    return newest;
+}
+
+/* ---- a run ---- */
+
+static void tell_held(struct runner *r, uint32_t held)
+{
+    if (held > 0 && !r->guard_told)
+        log_warning("export.guard.missing", LOG_U64("datasets", held),
+                    LOG_STR("effect", "senders zones take no additions; see guard_files, or set guard = \"off\""));
+    r->guard_told = held > 0;
+}
+
+static void tell_kept(struct runner *r, const struct err_text *kept)
+{
+    if (kept->text[0] != '\0' && !r->kept_told)
+        log_error("export.list.unreadable", LOG_STR("error", kept->text), LOG_STR("effect", "its last good content stays in force"));
+    r->kept_told = kept->text[0] != '\0';
+}
+
+static enum trap_err publish(struct runner *r, const struct export_eval *eval, mono_t began, struct err_text *why)
+{
+    struct publish_input in = { .as_of = eval->as_of, .lists = &eval->lists, .acts = &eval->acts,
+                                .policy_digest = eval->policy_digest };
+    struct publish_result result = { 0 };
+    enum trap_err err = export_datasets(&r->env, eval, &in.dataset, why);
+
+    if (err == TRAP_OK)
+        err = publisher_run(r->publisher, &in, &result, why);
+    export_datasets_free(&r->plan, &in.dataset);
+    if (err != TRAP_OK)
+        return err;
+    tell_held(r, result.held);
+    if (result.published)
+        log_info("export.published", LOG_U64("serial", result.serial), LOG_U64("entries", result.entries),
+                 LOG_U64("added", result.added), LOG_U64("removed", result.removed), LOG_U64("written", result.files_written),
+                 LOG_U64("linked", result.files_linked), LOG_SPAN("took", mono_diff(mono_now(), began)));
+    return TRAP_OK;
+}
+
+static enum trap_err evaluate_and_publish(struct runner *r, struct err_text *why)
+{
+    const mono_t began = mono_now();
+    struct export_eval eval = { 0 };
+    enum trap_err err = export_evaluate(&r->env, as_of_now(r), r->has_last_good ? &r->last_good : NULL, &eval, why);
+
+    if (err == TRAP_OK) {
+        tell_kept(r, &eval.kept);
+        err = publish(r, &eval, began, why);
+        lists_free(&r->last_good);
+        r->last_good = eval.lists;
+        eval.lists = (struct lists){ 0 };
+    }
+    export_eval_free(&eval);
+    r->evaluated = mono_now();
+    r->evaluation_took = mono_diff(r->evaluated, began);
+    return err;
+}
+
+enum trap_err runner_run(struct runner *r, bool force, struct err_text *why)
+{
+    const struct fold_options options = { .as_of = { INT64_MAX } };
+    struct fold_result folded = { 0 };
+    bool changed;
+    enum trap_err err = open_logs(r, why);
+
+    if (err == TRAP_OK && r->fold != NULL)
+        err = fold_run(r->fold, &options, &folded, why);
+    if (err != TRAP_OK)
+        return err;
+    changed = folded.visits + folded.hits + folded.sessions > 0;
+    changed = lists_changed(r) || changed;
+    if (!force && !changed && !rested(r))
+        return TRAP_OK;
+    return evaluate_and_publish(r, why);
+}
+
+/* ---- the loop ---- */
+
+static void run_and_log(struct runner *r, bool force)
+{
+    struct err_text why = { "" };
+    const enum trap_err err = runner_run(r, force, &why);
+
+    if (err != TRAP_OK) {
+        log_error("export.run.failed", LOG_STR("kind", err_name(err)), LOG_STR("error", why.text));
+        r->acts_seen = UINT64_MAX; /* whatever came in is not published yet */
+    }
+    loop_timer_start(r->loop, &r->timer, r->config->export.interval);
+}
+
+static void on_timer(struct loop_timer *t)
+{
+    run_and_log(t->arg, false);
+}
+
+static void on_signal(struct loop_io *io, int events)
+{
+    struct runner *r = io->arg;
+    struct signalfd_siginfo info;
+
+    (void)events;
+    if (read(r->signals_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
+        return;
+    if (info.ssi_signo == SIGHUP) {
+        log_info("export.signal", LOG_STR("signal", "HUP"));
+        run_and_log(r, true);
+        return;
+    }
+    log_info("export.stop");
+    loop_stop(r->loop);
+}
+
+enum trap_err runner_loop(struct runner *r, int signal_fd, struct err_text *why)
+{
+    const enum trap_err err = loop_new(&r->loop);
+
+    if (err != TRAP_OK) {
+        err_text_set(why, "cannot make the event loop");
+        return err;
+    }
+    r->signals_fd = signal_fd;
+    loop_io_init(&r->signals, signal_fd, LOOP_READ, on_signal, r);
+    loop_io_start(r->loop, &r->signals);
+    loop_timer_init(&r->timer, on_timer, r);
+    run_and_log(r, true);
+    loop_run(r->loop);
+    loop_timer_stop(r->loop, &r->timer);
+    loop_io_stop(r->loop, &r->signals);
+    return TRAP_OK;
+}
