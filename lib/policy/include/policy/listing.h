@@ -1,14 +1,20 @@
 /* listing.h - the published rule: listings(evidence, acts, policy, lists, as_of). Reads no clock and no earlier listing.
  *
- * Score:   sum of weight x min(count, per_source_day_max for each source and UTC day, newest hours first) x 2^(-age / half_life), in
- *          integers: thousandths of weight in Q32, the decay from an integer table (never libm), age in whole UTC hours up to
- *          14 days, then in whole days rounded up. docs/adr/0009.
- * Listed:  score >= threshold, and enough distinct sources, days, nodes; evidence of EVIDENCE_ATTEMPT alone never lists.
- * Since:   the moment the last condition was met for the first time in the present run of evidence, plus the keyed listing delay.
- * Until:   when the score falls below the threshold without new evidence (computed), at most stay_max after the last evidence, plus
- *          a keyed offset of 0-59 min that is fixed for the sender.
+ * Score:   sum of weight x min(count, per_source_day_max for each source and UTC day) x 2^(-age / half_life), in integers: thousandths
+ *          of weight in Q32, the decay from an integer table (never libm), age in whole UTC hours up to 14 days, then in whole days
+ *          rounded up. Of a source's messages of a day the ones worth most count: of one class the newest. docs/adr/0009.
+ * Met:     score >= threshold, and enough distinct sources, days, nodes (nodes: where the fold knows two or more). EVIDENCE_ATTEMPT
+ *          adds to the score only, so that it never lists by itself. Of young sources (network first seen less than young_age ago) at
+ *          most young_sources_max count.
+ * Since:   the moment the rule was met for the first time in the present run of evidence (no gap longer than stay_max + 1 h), plus the
+ *          keyed listing delay.
+ * Until:   half_life after the rule was last met without new evidence (computed), at most stay_max after the last evidence; plus a
+ *          keyed offset of 0-59 min that is fixed for the sender. Listed while since <= as_of < until.
+ *          (Without the half-life a sender whose evidence just reaches the threshold would leave with the hour.)
  * Pending: counts for the sender once it is 24 h old (source PENDING of its node), never against a harvester.
- * Threads: any; pure. Tests: tests/unit/policy/test_listing.c, test_score.c, test_policy_property.c
+ * Later:   rows that begin after as_of are left out; a row that goes on after it is the caller's mistake (fold with as_of).
+ * Threads: any; pure. Tests: tests/unit/policy/test_score.c, test_listing_sender.c, test_listing_property.c,
+ *          test_listing_harvester.c, test_listings.c, tests/unit/correlate/test_fold_property.c
  */
 #ifndef POLICY_LISTING_H
 #define POLICY_LISTING_H
@@ -23,8 +29,11 @@ struct policy_env {
     const struct acts_view *acts;
     struct hash_key key;   /* keyed_purpose(master, "policy"): delays and offsets */
     wall_t as_of;
-    struct store_db *derived; /* for first visits of networks, visitors, pending */
+    struct store_db *derived; /* for first visits of networks, visitors, pending, nodes; NULL: one node, nothing young or pending */
 };
+
+/* `until` of an act `deny` without an end. */
+#define LISTING_NO_END ((wall_t){ INT64_MAX })
 
 enum listing_reason { LISTING_EVIDENCE = 1, LISTING_DENY = 2 };
 enum verdict_state {
@@ -42,15 +51,19 @@ struct verdict {
     enum verdict_state state;
     uint8_t reason;                  /* enum listing_reason */
     uint64_t score_milli;
-    uint32_t sources, young_sources, days, nodes;
+    uint32_t sources;                /* that count */
+    uint32_t young_sources;          /* seen, also those that do not count */
+    uint32_t days, nodes;
     uint64_t messages;               /* counted by class weight > 0 */
     wall_t first, last;              /* of the evidence */
     wall_t since, until;
     uint32_t senders, addresses;     /* harvesters: distinct senders, distinct addresses mailed */
-    wall_t last_visit;               /* harvesters */
+    wall_t last_visit;               /* harvesters: of any visit of that key */
     struct prefix saved;             /* entry of the list that keeps (part of) it off, with saved_by */
     enum list_name saved_by;         /* LIST_COUNT: none */
 };
+/* An act `deny` that shares addresses with the key gives LISTED with reason DENY, whatever the evidence; a list that saves does not change
+ * the state. The key is an ip_key(). */
 TRAP_NODISCARD enum trap_err policy_sender(const struct policy_env *env, struct prefix sender, const struct evidence_row *rows,
                                            size_t n, struct verdict *out);
 TRAP_NODISCARD enum trap_err policy_harvester(const struct policy_env *env, struct prefix harvester, const struct link_row *rows,
@@ -74,8 +87,9 @@ struct listings {
     size_t n;
     struct listing_save *saves; /* would be listed, but for a list */
     size_t save_count;
-    bool guard_missing;    /* senders: nothing may be published */
+    bool guard_missing;    /* senders: nothing was computed and nothing may be published */
 };
+/* An act `deny` lists the prefix that it names, and swallows what lies inside. lists and derived are needed. */
 enum listing_kind { LISTINGS_SENDERS, LISTINGS_HARVESTERS };
 TRAP_NODISCARD enum trap_err listings_compute(const struct policy_env *env, enum listing_kind kind, struct listings *out,
                                               struct err_text *why);

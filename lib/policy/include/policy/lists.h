@@ -2,6 +2,9 @@
  *
  * Parts:   special-use space (IANA), the configuration's never_list and never_list_files, acts `allow`, the guard's provider ranges,
  *          crawler ranges (harvesters only). Every output is listing minus these, as set difference on prefixes.
+ * Errors:  a file of never_list_files or crawler_files that cannot be read, and a bad line anywhere: file:line, nothing is published. A guard
+ *          file that is not there or whose mtime lies more than 7 days before as_of makes guard_missing, no error.
+ *          An act whose subject cannot be read: TRAP_ECORRUPT.
  * Owns:    the sets. Read-only after lists_load(). Threads: any reader. Tests: tests/unit/policy/test_lists.c
  */
 #ifndef POLICY_LISTS_H
@@ -14,7 +17,7 @@
 enum list_name { LIST_SPECIAL_USE, LIST_NEVER, LIST_ALLOW, LIST_GUARD, LIST_CRAWLERS, LIST_COUNT };
 const char *list_name(enum list_name n);
 
-struct acts_view; /* acts in force at as_of: allows, denies, delists, taints; revoked and ended ones left out */
+struct acts_view; /* acts in force at as_of: allows, denies, delists; revoked and ended ones left out */
 struct lists {
     struct prefix_set set[LIST_COUNT]; /* [LIST_SPECIAL_USE] unused: special_use() */
     struct prefix_set forbidden;       /* senders: all but the crawlers */

@@ -1,0 +1,273 @@
+/* listings.c - the rule applied to everybody: sorted, disjoint, without what is forbidden. */
+#include "rule.h"
+
+#include <stdlib.h>
+
+/* What would be listed, before the set difference. */
+struct candidate {
+    struct listing listing;
+    struct prefix saved;
+    enum list_name saved_by;
+};
+struct candidates {
+    struct candidate *v;
+    size_t n, cap;
+};
+
+static enum trap_err add_candidate(struct candidates *c, const struct candidate *one)
+{
+    if (c->n == c->cap) {
+        const size_t cap = c->cap == 0 ? 256 : c->cap * 2;
+        struct candidate *v = realloc(c->v, cap * sizeof *v);
+        if (v == NULL)
+            return TRAP_ENOMEM;
+        c->v = v;
+        c->cap = cap;
+    }
+    c->v[c->n++] = *one;
+    return TRAP_OK;
+}
+
+static enum trap_err add_verdict(struct candidates *c, struct prefix key, const struct verdict *v)
+{
+    const struct candidate one = {
+        .listing = { .prefix = key,
+                     .key = key,
+                     .reason = v->reason,
+                     .since = v->since,
+                     .until = v->until,
+                     .score_milli = v->score_milli,
+                     .messages = v->messages,
+                     .sources = v->sources,
+                     .last_visit = v->last_visit },
+        .saved = v->saved,
+        .saved_by = v->saved_by,
+    };
+
+    return v->state == VERDICT_LISTED ? add_candidate(c, &one) : TRAP_OK;
+}
+
+/* ---- senders ---- */
+
+struct senders {
+    struct rule *rule;
+    struct pending_set pending;
+    size_t next; /* of pending */
+    struct candidates *out;
+};
+
+static enum trap_err collect_pending(const struct pending_row *p, void *arg)
+{
+    struct senders *s = arg;
+
+    return pending_set_add(&s->pending, s->rule, p);
+}
+
+/* How many pending rows from `next` on belong to this sender. */
+static size_t pending_of(const struct senders *s, struct prefix sender)
+{
+    size_t n = 0;
+
+    while (s->next + n < s->pending.n && rule_key_cmp(s->pending.v[s->next + n].sender, sender) == 0)
+        n++;
+    return n;
+}
+
+static enum trap_err judge_sender(struct senders *s, struct prefix sender, const struct evidence_row *rows,
+                                  size_t n)
+{
+    const size_t waiting = pending_of(s, sender);
+    struct verdict v;
+    enum trap_err err = rule_sender(s->rule, sender, rows, n, s->pending.v + s->next, waiting, &v);
+
+    s->next += waiting;
+    /* An act `deny` has its own candidate: the prefix that it names. */
+    if (err == TRAP_OK && v.reason == LISTING_EVIDENCE)
+        err = add_verdict(s->out, sender, &v);
+    return err;
+}
+
+/* Both come in key order, so that senders with pending addresses only are found on the way. */
+static enum trap_err on_sender(struct prefix sender, const struct evidence_row *rows, size_t n, void *arg)
+{
+    struct senders *s = arg;
+    enum trap_err err = TRAP_OK;
+
+    while (err == TRAP_OK && s->next < s->pending.n && rule_key_cmp(s->pending.v[s->next].sender, sender) < 0)
+        err = judge_sender(s, s->pending.v[s->next].sender, NULL, 0);
+    return err == TRAP_OK ? judge_sender(s, sender, rows, n) : err;
+}
+
+static enum trap_err add_denies(const struct policy_env *env, struct candidates *out)
+{
+    const struct acts_view *acts = env->acts;
+    enum trap_err err = TRAP_OK;
+
+    for (size_t i = 0; acts != NULL && i < acts->deny_count && err == TRAP_OK; i++) {
+        const struct act_prefix *deny = &acts->deny[i];
+        struct verdict v = {
+            .state = VERDICT_LISTED, .reason = LISTING_DENY, .since = deny->at, .saved_by = LIST_COUNT
+        };
+        v.until = deny->until.us == 0 ? LISTING_NO_END : deny->until;
+        v.saved_by = lists_find(env->lists, deny->prefix, false, &v.saved);
+        err = add_verdict(out, deny->prefix, &v);
+    }
+    return err;
+}
+
+static enum trap_err collect_senders(struct rule *rule, struct candidates *out)
+{
+    struct store_db *derived = rule->env->derived;
+    struct senders s = { .rule = rule, .out = out };
+    enum trap_err err = pending_each(derived, collect_pending, &s);
+
+    if (err == TRAP_OK)
+        err = pending_set_seal(&s.pending);
+    if (err == TRAP_OK)
+        err = evidence_each(derived, on_sender, &s);
+    while (err == TRAP_OK && s.next < s.pending.n)
+        err = judge_sender(&s, s.pending.v[s.next].sender, NULL, 0);
+    if (err == TRAP_OK)
+        err = add_denies(rule->env, out);
+    pending_set_free(&s.pending);
+    return err;
+}
+
+/* ---- harvesters ---- */
+
+struct harvesters {
+    const struct rule *rule;
+    struct candidates *out;
+};
+
+static enum trap_err on_harvester(struct prefix harvester, const struct link_row *rows, size_t n, void *arg)
+{
+    struct harvesters *h = arg;
+    struct visitor_row visitor = { 0 };
+    struct verdict v;
+    enum trap_err err = visitor_get(h->rule->env->derived, harvester, &visitor);
+
+    if (err == TRAP_OK || err == TRAP_ENOENT)
+        err = rule_harvester(h->rule, harvester, rows, n, visitor.last, &v);
+    return err == TRAP_OK ? add_verdict(h->out, harvester, &v) : err;
+}
+
+/* ---- what is published ---- */
+
+#define THREE_WAY(a, b) (((a) > (b)) - ((a) < (b)))
+
+/* By prefix; of equal ones the operator's act first, and of two acts the one that lasts longer. */
+static int by_prefix(const void *a, const void *b)
+{
+    const struct listing *x = &((const struct candidate *)a)->listing,
+                         *y = &((const struct candidate *)b)->listing;
+    const int orders[] = { prefix_cmp(x->key, y->key), THREE_WAY(y->reason, x->reason),
+                           THREE_WAY(y->until.us, x->until.us), THREE_WAY(x->since.us, y->since.us) };
+
+    for (size_t i = 0; i < sizeof orders / sizeof orders[0]; i++)
+        if (orders[i] != 0)
+            return orders[i];
+    return 0;
+}
+
+/* Leaves out what lies inside another one: the shorter prefix comes first and covers it. */
+static void keep_outermost(struct candidates *c)
+{
+    size_t kept = 0;
+
+    if (c->n > 1)
+        qsort(c->v, c->n, sizeof *c->v, by_prefix);
+    for (size_t i = 0; i < c->n; i++)
+        if (kept == 0 || !prefix_covers(c->v[kept - 1].listing.key, c->v[i].listing.key))
+            c->v[kept++] = c->v[i];
+    c->n = kept;
+}
+
+static enum trap_err grow(struct listings *l, size_t *cap, size_t extra)
+{
+    if (extra > *cap - l->n) {
+        const size_t wanted = (l->n + extra) * 2;
+        struct listing *v = realloc(l->v, wanted * sizeof *v);
+        if (v == NULL)
+            return TRAP_ENOMEM;
+        l->v = v;
+        *cap = wanted;
+    }
+    return TRAP_OK;
+}
+
+static enum trap_err subtract(const struct candidates *c, const struct prefix_set *forbidden,
+                              struct listings *out)
+{
+    struct prefix_set pieces;
+    enum trap_err err = TRAP_OK;
+    size_t cap = 0;
+
+    prefix_set_init(&pieces);
+    out->saves = calloc(c->n == 0 ? 1 : c->n, sizeof *out->saves);
+    if (out->saves == NULL)
+        return TRAP_ENOMEM;
+    for (size_t i = 0; i < c->n && err == TRAP_OK; i++) {
+        const struct candidate *one = &c->v[i];
+        pieces.n = 0;
+        err = prefix_set_subtract(one->listing.key, forbidden, &pieces);
+        if (err == TRAP_OK)
+            err = grow(out, &cap, pieces.n);
+        for (size_t k = 0; k < pieces.n && err == TRAP_OK; k++) {
+            out->v[out->n] = one->listing;
+            out->v[out->n++].prefix = pieces.v[k];
+        }
+        if (one->saved_by != LIST_COUNT)
+            out->saves[out->save_count++] =
+                (struct listing_save){ .key = one->listing.key, .entry = one->saved, .by = one->saved_by };
+    }
+    prefix_set_free(&pieces);
+    return err;
+}
+
+enum trap_err listings_compute(const struct policy_env *env, enum listing_kind kind, struct listings *out,
+                               struct err_text *why)
+{
+    const bool harvesters = kind == LISTINGS_HARVESTERS;
+    struct listings l = { .guard_missing = !harvesters && env->lists->guard_missing };
+    struct candidates c = { 0 };
+    struct rule rule = { 0 };
+    enum trap_err err = TRAP_OK;
+
+    if (!l.guard_missing) {
+        struct harvesters h = { &rule, &c };
+        err = rule_init(env, &rule);
+        if (err == TRAP_OK)
+            err = harvesters ? link_each(env->derived, on_harvester, &h) : collect_senders(&rule, &c);
+        if (err == TRAP_OK) {
+            keep_outermost(&c);
+            err = subtract(&c, harvesters ? &env->lists->forbidden_harvesters : &env->lists->forbidden, &l);
+        }
+    }
+    rule_free(&rule);
+    free(c.v);
+    if (err != TRAP_OK) {
+        err_text_set(why, "policy \"%s\": cannot compute the listings: %s", env->policy->name, err_name(err));
+        listings_free(&l);
+        return err;
+    }
+    *out = l;
+    return TRAP_OK;
+}
+
+void listings_free(struct listings *l)
+{
+    free(l->v);
+    free(l->saves);
+    *l = (struct listings){ 0 };
+}
+
+static const char *const state_names[] = {
+    [VERDICT_NOTHING] = "nothing", [VERDICT_BELOW] = "below",     [VERDICT_DELAYED] = "delayed",
+    [VERDICT_LISTED] = "listed",   [VERDICT_EXPIRED] = "expired", [VERDICT_DELISTED] = "delisted",
+};
+
+const char *verdict_state_name(enum verdict_state s)
+{
+    return s < sizeof state_names / sizeof state_names[0] ? state_names[s] : "?";
+}

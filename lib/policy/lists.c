@@ -1,0 +1,129 @@
+/* lists.c - who is never listed: reading the files, joining the sets, finding the list that saved somebody. */
+#include <base/log.h>
+#include <policy/lists.h>
+
+#include <errno.h>
+#include <sys/stat.h>
+
+#define GUARD_AGE_MAX SPAN_D(7)
+
+static const char *const names[LIST_COUNT] = {
+    [LIST_SPECIAL_USE] = "special-use",
+    [LIST_NEVER] = "never-list",
+    [LIST_ALLOW] = "allow",
+    [LIST_GUARD] = "guard",
+    [LIST_CRAWLERS] = "crawlers",
+};
+
+const char *list_name(enum list_name n)
+{
+    return n < LIST_COUNT ? names[n] : "none";
+}
+
+static enum trap_err load_files(const struct strings *files, struct prefix_set *set, struct err_text *why)
+{
+    enum trap_err err = TRAP_OK;
+
+    for (size_t i = 0; i < files->n && err == TRAP_OK; i++)
+        err = prefix_set_load_file(set, files->v[i], why);
+    return err;
+}
+
+static bool is_fresh(const char *path, wall_t as_of)
+{
+    struct stat st;
+
+    if (stat(path, &st) == -1) {
+        log_warning("policy.guard.unreadable", LOG_STR("file", path), LOG_ERRNO());
+        return false;
+    }
+    const wall_t changed = { st.st_mtim.tv_sec * WALL_US_PER_S + st.st_mtim.tv_nsec / 1000 };
+    if (wall_diff(as_of, changed).ms > GUARD_AGE_MAX.ms) {
+        log_warning("policy.guard.old", LOG_STR("file", path), LOG_SPAN("age", wall_diff(as_of, changed)));
+        return false;
+    }
+    return true;
+}
+
+/* A guard that is not there is a state of operation, not an error: harvesters are still published. */
+static enum trap_err load_guard(const struct config *c, wall_t as_of, struct lists *l, struct err_text *why)
+{
+    bool fresh = true;
+
+    l->guard_off = c->guard_off;
+    for (size_t i = 0; i < c->guard_files.n; i++) {
+        const char *path = c->guard_files.v[i];
+        const enum trap_err err = prefix_set_load_file(&l->set[LIST_GUARD], path, why);
+        if (err != TRAP_OK && err != TRAP_ENOENT)
+            return err;
+        fresh = is_fresh(path, as_of) && fresh;
+    }
+    l->guard_missing = !l->guard_off && (!fresh || l->set[LIST_GUARD].n == 0);
+    return TRAP_OK;
+}
+
+static enum trap_err join(struct lists *l)
+{
+    enum trap_err err = prefix_set_add_set(&l->forbidden, special_use());
+
+    for (enum list_name n = LIST_NEVER; n < LIST_COUNT && err == TRAP_OK; n++) {
+        err = prefix_set_seal(&l->set[n]);
+        if (err == TRAP_OK && n != LIST_CRAWLERS)
+            err = prefix_set_add_set(&l->forbidden, &l->set[n]);
+    }
+    if (err == TRAP_OK)
+        err = prefix_set_seal(&l->forbidden);
+    if (err == TRAP_OK)
+        err = prefix_set_add_set(&l->forbidden_harvesters, &l->forbidden);
+    if (err == TRAP_OK)
+        err = prefix_set_add_set(&l->forbidden_harvesters, &l->set[LIST_CRAWLERS]);
+    if (err == TRAP_OK)
+        err = prefix_set_seal(&l->forbidden_harvesters);
+    return err;
+}
+
+enum trap_err lists_load(const struct config *c, const struct acts_view *acts, wall_t as_of,
+                         struct lists *out, struct err_text *why)
+{
+    struct lists l = { 0 };
+    enum trap_err err = prefix_set_add_set(&l.set[LIST_NEVER], &c->never_list);
+
+    err_text_set(why, "the lists of who is never listed need more memory");
+    for (size_t i = 0; acts != NULL && i < acts->allow_count && err == TRAP_OK; i++)
+        err = prefix_set_add(&l.set[LIST_ALLOW], acts->allow[i].prefix);
+    if (err == TRAP_OK)
+        err = load_files(&c->never_list_files, &l.set[LIST_NEVER], why);
+    if (err == TRAP_OK)
+        err = load_files(&c->crawler_files, &l.set[LIST_CRAWLERS], why);
+    if (err == TRAP_OK)
+        err = load_guard(c, as_of, &l, why);
+    if (err == TRAP_OK)
+        err = join(&l);
+    if (err != TRAP_OK) {
+        lists_free(&l);
+        return err;
+    }
+    *out = l;
+    return TRAP_OK;
+}
+
+void lists_free(struct lists *l)
+{
+    for (enum list_name n = 0; n < LIST_COUNT; n++)
+        prefix_set_free(&l->set[n]);
+    prefix_set_free(&l->forbidden);
+    prefix_set_free(&l->forbidden_harvesters);
+    *l = (struct lists){ 0 };
+}
+
+enum list_name lists_find(const struct lists *l, struct prefix p, bool harvester, struct prefix *entry_out)
+{
+    const enum list_name end = harvester ? LIST_COUNT : LIST_CRAWLERS;
+
+    for (enum list_name n = 0; n < end; n++) {
+        const struct prefix_set *set = n == LIST_SPECIAL_USE ? special_use() : &l->set[n];
+        if (prefix_set_overlaps(set, p, entry_out))
+            return n;
+    }
+    return LIST_COUNT;
+}

@@ -1,0 +1,134 @@
+/* rule.c - what every key's verdict needs: weights, decay, keyed times, acts, first visits of networks. */
+#include "rule.h"
+
+#include <stdlib.h>
+
+enum { CACHE_SLOTS = 1024, NODES = 256, KEY_TEXT_MAX = 32 };
+
+/* Where each class of evidence takes its weight from. EVIDENCE_TEST has none: somebody tried out the trap. */
+static const struct {
+    uint8_t klass;
+    enum weight_class weight;
+} weights[] = {
+    { EVIDENCE_MINTED, WEIGHT_MINTED },     { EVIDENCE_PRISTINE, WEIGHT_PRISTINE },
+    { EVIDENCE_RECYCLED, WEIGHT_RECYCLED }, { EVIDENCE_TYPO, WEIGHT_TYPO },
+    { EVIDENCE_GUESS, WEIGHT_GUESS },       { EVIDENCE_ATTEMPT, WEIGHT_ATTEMPT },
+};
+
+/* The fold marks every node that it knows with RECORD_EPOCHS, so that this does not depend on who sent mail. */
+static enum trap_err count_nodes(struct store_db *derived, uint32_t *out)
+{
+    uint32_t known = 0;
+
+    for (unsigned node = 0; node < NODES && derived != NULL; node++) {
+        uint64_t seq = 0;
+        const enum trap_err err = derived_mark_get(derived, (uint8_t)node, RECORD_EPOCHS, &seq);
+        if (err != TRAP_OK)
+            return err;
+        known += seq > 0;
+    }
+    *out = known;
+    return TRAP_OK;
+}
+
+enum trap_err rule_init(const struct policy_env *env, struct rule *out)
+{
+    const struct conf_policy *p = env->policy;
+    struct rule r = { .env = env, .young_rule = env->derived != NULL && p->young_sources_max != UINT32_MAX };
+    const enum trap_err err = count_nodes(env->derived, &r.nodes_known);
+
+    if (err != TRAP_OK)
+        return err;
+    for (size_t i = 0; i < sizeof weights / sizeof weights[0]; i++)
+        r.weight_milli[weights[i].klass] = p->weight_milli[weights[i].weight];
+    decay_init(&r.decay, p->half_life);
+    if (r.young_rule) {
+        r.cache = calloc(CACHE_SLOTS, sizeof *r.cache);
+        if (r.cache == NULL)
+            return TRAP_ENOMEM;
+    }
+    *out = r;
+    return TRAP_OK;
+}
+
+void rule_free(struct rule *r)
+{
+    free(r->cache);
+    *r = (struct rule){ 0 };
+}
+
+enum trap_err rule_matures(struct rule *r, uint64_t source, wall_t *out)
+{
+    const enum source_kind kind = source_kind(source);
+    wall_t first = { 0 };
+
+    *out = first;
+    if (!r->young_rule || (kind != SOURCE_NET4 && kind != SOURCE_NET6))
+        return TRAP_OK;
+    struct first_visit *slot = &r->cache[(source ^ source >> 12 ^ source >> 24) % CACHE_SLOTS];
+    if (slot->source != source) {
+        const enum trap_err err = network_first(r->env->derived, source, &first);
+        /* Evidence from a network without a first visit: nothing says that it is old. */
+        if (err == TRAP_ENOENT)
+            first = r->env->as_of;
+        else if (err != TRAP_OK)
+            return err;
+        *slot = (struct first_visit){ source, first };
+    }
+    *out = wall_add(slot->first, r->env->policy->young_age);
+    return TRAP_OK;
+}
+
+int rule_key_cmp(struct prefix a, struct prefix b)
+{
+    const int families = (int)ip_is_v4(b.ip) - (int)ip_is_v4(a.ip);
+
+    return families != 0 ? families : prefix_cmp(a, b);
+}
+
+/* One use of the policy key must tell nothing of another: the purpose is part of what is hashed. */
+static uint64_t keyed_number(const struct rule *r, char purpose, struct prefix key)
+{
+    uint8_t text[KEY_TEXT_MAX] = { (uint8_t)purpose, key.len };
+
+    memcpy(text + 2, key.ip.b, sizeof key.ip.b);
+    return keyed_hash(&r->env->key, bytes_of(text, 2 + sizeof key.ip.b));
+}
+
+span_t rule_delay(const struct rule *r, struct prefix key)
+{
+    const struct conf_policy *p = r->env->policy;
+    const int64_t width = p->delay_max.ms > p->delay_min.ms ? p->delay_max.ms - p->delay_min.ms : 0;
+
+    return SPAN_MS(p->delay_min.ms + (int64_t)(keyed_number(r, 'd', key) % ((uint64_t)width + 1)));
+}
+
+span_t rule_offset(const struct rule *r, struct prefix key)
+{
+    return SPAN_MIN(keyed_number(r, 'o', key) % 60);
+}
+
+static bool share(struct prefix a, struct prefix b)
+{
+    return prefix_covers(a, b) || prefix_covers(b, a);
+}
+
+bool rule_delisted(const struct rule *r, struct prefix key, wall_t last)
+{
+    const struct acts_view *acts = r->env->acts;
+
+    for (size_t i = 0; acts != NULL && i < acts->delist_count; i++)
+        if (last.us <= acts->delist[i].at.us && share(acts->delist[i].prefix, key))
+            return true;
+    return false;
+}
+
+const struct act_prefix *rule_denied(const struct rule *r, struct prefix key)
+{
+    const struct acts_view *acts = r->env->acts;
+
+    for (size_t i = 0; acts != NULL && i < acts->deny_count; i++)
+        if (share(acts->deny[i].prefix, key))
+            return &acts->deny[i];
+    return NULL;
+}
