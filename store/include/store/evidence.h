@@ -98,7 +98,7 @@ void derived_add_link(struct derived_batch *b, const struct link_row *r);
 void derived_add_visitor(struct derived_batch *b, const struct visitor_row *r); /* also the first visit of its network */
 void derived_add_pending(struct derived_batch *b, const struct pending_row *r);
 void derived_drop_pending(struct derived_batch *b, uint8_t hit_node, uint64_t hit, uint32_t n);
-/* Besides records the fold marks what it decoded with: RECORD_EPOCHS, RECORD_CUT (record.h). */
+/* Besides records the fold marks what it decoded with: RECORD_EPOCHS, RECORD_OUTRUN, RECORD_CUT (record.h). */
 void derived_mark(struct derived_batch *b, struct record_id upto);
 /* Applies and empties the batch; on error nothing is changed and the batch is kept. */
 TRAP_NODISCARD enum trap_err derived_commit(struct store_db *db, struct derived_batch *b);
@@ -112,7 +112,7 @@ TRAP_NODISCARD enum trap_err derived_mark_get(struct store_db *db, uint8_t node,
 /* The newest time of any folded record (0: none): an as_of before it needs a fold of its own. */
 TRAP_NODISCARD enum trap_err derived_newest(struct store_db *db, wall_t *out);
 
-/* Once per sender in key order, with all its rows in the order (source, class, hour, node). */
+/* Once per sender in key order (IPv4, then IPv6), with all its rows in the order (source, class, hour, node). */
 typedef enum trap_err evidence_fn(struct prefix sender, const struct evidence_row *rows, size_t n, void *arg);
 TRAP_NODISCARD enum trap_err evidence_each(struct store_db *db, evidence_fn *fn, void *arg);
 /* Senders inside p. */

@@ -21,7 +21,8 @@ enum record_log {
     RECORD_ACT = 4,
     /* Not logs: further marks of derived.db (evidence.h), a node each. */
     RECORD_EPOCHS = 5, /* seq: the newest epoch whose addresses were looked for; every node that the fold knows has it */
-    RECORD_CUT = 6     /* seq 1: made by a fold that left out what was later than its as_of */
+    RECORD_CUT = 6,    /* seq 1: made by a fold that left out what was later than its as_of */
+    RECORD_OUTRUN = 7  /* seq: time (us) of the newest record that was folded before RECORD_EPOCHS had its value */
 };
 struct record_id {
     uint8_t node;

@@ -11,16 +11,20 @@
 enum resolve_outcome {
     RESOLVE_RESOLVED, /* the visit is on record and showed this slot */
     RESOLVE_AGED,     /* retention erased the visit */
-    RESOLVE_PENDING,  /* serial above what has arrived of that node */
+    RESOLVE_PENDING,  /* serial above what has arrived of that node, and its visit may still be older than the mail */
     RESOLVE_FORGED    /* serial in the known range without visit or slot, never shown, or mail older than the visit by > 10 min */
 };
 const char *resolve_outcome_name(enum resolve_outcome o);
+
+#define RESOLVE_SKEW_MAX SPAN_MIN(10) /* how far the clocks of two nodes may be apart */
+#define RESOLVE_TEST_AGE SPAN_S(60)
 
 /* What the visits of one node say about (epoch, serial). */
 struct resolve_known {
     const struct visit *visit; /* NULL: not on record */
     bool erased;               /* its sequence lies in what retention erased */
     bool arrived;              /* its sequence lies at or below the highest on record, or its epoch is over */
+    wall_t newest;             /* time of the highest visit on record, 0: none. What arrives later is not older. */
 };
 enum resolve_outcome resolve(const struct resolve_known *known, uint8_t slot, wall_t mailed);
 

@@ -1,0 +1,341 @@
+/* fold.c - one run: bounds, then visits, then mail, then what was pending; batches of records, each one transaction with its marks. */
+#include "fold_state.h"
+
+#include <stdlib.h>
+
+enum { BATCH_DEFAULT = 10000, PAGE_MAX = 10000, CUT_NODE = 0 };
+
+enum trap_err fold_new(const struct config *c, struct mint *mint, struct store_db *derived,
+                       const struct fold_node *nodes, size_t node_count, struct fold **out)
+{
+    struct fold *f;
+
+    if (node_count == 0 || node_count > NODES_MAX)
+        return TRAP_EINVAL;
+    f = calloc(1, sizeof *f);
+    if (f == NULL)
+        return TRAP_ENOMEM;
+    f->config = c;
+    f->mint = mint;
+    f->derived = derived;
+    f->node_count = node_count;
+    f->retry_all = true;
+    for (size_t i = 0; i < node_count; i++)
+        f->node[i] =
+            (struct node_view){ .node = nodes[i].node, .hits = nodes[i].hits, .visits = nodes[i].visits };
+    *out = f;
+    return TRAP_OK;
+}
+
+void fold_free(struct fold **f)
+{
+    if (*f == NULL)
+        return;
+    for (size_t i = 0; i < (*f)->node_count; i++)
+        node_view_free(&(*f)->node[i]);
+    free((*f)->work);
+    free(*f);
+    *f = NULL;
+}
+
+struct node_view *fold_node_view(struct fold *f, uint8_t node)
+{
+    for (size_t i = 0; i < f->node_count; i++)
+        if (f->node[i].node == node)
+            return &f->node[i];
+    return NULL;
+}
+
+enum trap_err fold_take_view(struct fold *f, wall_t as_of)
+{
+    enum trap_err err = TRAP_OK;
+
+    for (size_t i = 0; i < f->node_count && err == TRAP_OK; i++) {
+        f->node[i].as_of = as_of;
+        err = node_view_take_hits(&f->node[i]);
+    }
+    for (size_t i = 0; i < f->node_count && err == TRAP_OK; i++)
+        err = node_view_take_visits(&f->node[i]);
+    f->window_from = f->window_to = (wall_t){ 0 };
+    for (size_t i = 0; i < VISIT_CACHE_SLOTS; i++)
+        f->cache.slot[i].visit.seq = 0;
+    return err;
+}
+
+/* ---- one log of one node ---- */
+
+struct walk {
+    struct fold *fold;
+    const struct fold_options *options;
+    struct node_view *node;
+    uint8_t log;
+    uint64_t bound; /* records behind it are of the next run */
+    uint64_t seen;  /* the last one folded or left out */
+    uint32_t batch_max;
+    uint32_t *in_batch;
+    uint64_t *done, total;
+};
+
+/* Which records a walk takes. */
+static bool takes(struct walk *w, uint64_t seq, wall_t at)
+{
+    if (seq > w->bound)
+        return false;
+    w->seen = seq;
+    (*w->in_batch)++;
+    (*w->done)++;
+    return at.us <= w->node->as_of.us;
+}
+
+static enum trap_err on_visit(const struct visit *v, void *arg)
+{
+    struct walk *w = arg;
+
+    return takes(w, v->seq, v->at) ? fold_visit(w->fold, v) : TRAP_OK;
+}
+
+static enum trap_err on_hit(const struct hit *h, void *arg)
+{
+    struct walk *w = arg;
+
+    return takes(w, h->seq, h->at) ? fold_hit(w->fold, w->node->node, h, NULL) : TRAP_OK;
+}
+
+static enum trap_err on_session(const struct session_record *s, void *arg)
+{
+    struct walk *w = arg;
+
+    return takes(w, s->seq, s->at) ? fold_session(w->fold, w->node->node, s) : TRAP_OK;
+}
+
+static enum trap_err read_page(struct walk *w, uint64_t after, uint32_t limit, uint64_t *last_out)
+{
+    switch (w->log) {
+    case RECORD_VISIT:
+        return visit_each(w->node->visits, after, limit, on_visit, w, last_out);
+    case RECORD_HIT:
+        return hit_each(w->node->hits, after, limit, on_hit, w, last_out);
+    default:
+        return session_each(w->node->hits, after, limit, on_session, w, last_out);
+    }
+}
+
+static enum trap_err walk_log(struct walk *w)
+{
+    struct fold *f = w->fold;
+    uint64_t after = 0;
+    enum trap_err err = derived_mark_get(f->derived, w->node->node, w->log, &after);
+
+    while (err == TRAP_OK && after < w->bound) {
+        const uint32_t room = w->batch_max - *w->in_batch;
+        uint64_t last = after;
+        w->seen = after;
+        err = read_page(w, after, room < PAGE_MAX ? room : PAGE_MAX, &last);
+        if (err != TRAP_OK || last == after)
+            break;
+        after = w->seen;
+        derived_mark(f->batch, (struct record_id){ w->node->node, w->log, w->seen });
+        if (*w->in_batch >= w->batch_max) {
+            err = derived_commit(f->derived, f->batch);
+            *w->in_batch = 0;
+        }
+        if (w->options->progress != NULL)
+            w->options->progress(*w->done, w->total, w->options->progress_arg);
+        if (last > w->bound)
+            break;
+    }
+    return err;
+}
+
+/* ---- a run ---- */
+
+/* Was mail folded without looking for an epoch that had begun by then? Before RECORD_EPOCHS had its value, that epoch was not
+ * looked for; epochs behind it were not looked for at all. */
+static enum trap_err is_outgrown(struct fold *f, const struct node_view *v, wall_t newest, bool *out)
+{
+    uint64_t looked_for = 0, outrun = 0;
+    enum trap_err err = derived_mark_get(f->derived, v->node, RECORD_EPOCHS, &looked_for);
+
+    if (err == TRAP_OK)
+        err = derived_mark_get(f->derived, v->node, RECORD_OUTRUN, &outrun);
+    for (size_t i = 0; i < v->epoch_count && err == TRAP_OK; i++) {
+        const struct epoch_view *e = &v->epochs[i];
+        const wall_t folded = e->epoch == looked_for ? (wall_t){ (int64_t)outrun } : newest;
+        if (e->epoch >= looked_for && wall_add(folded, RESOLVE_SKEW_MAX).us >= e->begins.us)
+            *out = true;
+    }
+    return err;
+}
+
+/* What cannot be folded on top of what is there. */
+static enum trap_err check_marks(struct fold *f, wall_t as_of, bool *outgrown_out, struct err_text *why)
+{
+    uint64_t cut = 0;
+    wall_t newest = { 0 };
+    bool outgrown = false;
+    enum trap_err err = derived_mark_get(f->derived, CUT_NODE, RECORD_CUT, &cut);
+
+    if (err == TRAP_OK)
+        err = derived_newest(f->derived, &newest);
+    for (size_t i = 0; i < f->node_count && err == TRAP_OK; i++)
+        err = is_outgrown(f, &f->node[i], newest, &outgrown);
+    if (err != TRAP_OK) {
+        err_text_set(why, "cannot read the marks of the derived database: %s", err_name(err));
+        return err;
+    }
+    if (cut > 0 || (newest.us > 0 && as_of.us != INT64_MAX)) {
+        err_text_set(
+            why, "evidence as of a moment needs an empty derived database of its own, in a scratch folder");
+        return TRAP_EINVAL;
+    }
+    *outgrown_out = newest.us > 0 && outgrown;
+    return TRAP_OK;
+}
+
+static enum trap_err mark_epochs(struct fold *f, const struct node_view *v)
+{
+    const uint64_t known = v->epoch_count == 0 ? 0 : v->epochs[v->epoch_count - 1].epoch;
+    uint64_t looked_for = 0;
+    wall_t newest = { 0 };
+    enum trap_err err = derived_mark_get(f->derived, v->node, RECORD_EPOCHS, &looked_for);
+
+    if (err == TRAP_OK)
+        err = derived_newest(f->derived, &newest);
+    if (err != TRAP_OK || known + 1 <= looked_for)
+        return err;
+    derived_mark(f->batch, (struct record_id){ v->node, RECORD_EPOCHS, known + 1 });
+    derived_mark(f->batch, (struct record_id){ v->node, RECORD_OUTRUN, (uint64_t)newest.us });
+    return TRAP_OK;
+}
+
+/* Part of the first transaction: what these rows are made with. Every node has a mark, whoever sends or visits. */
+static enum trap_err mark_view(struct fold *f, wall_t as_of)
+{
+    enum trap_err err = TRAP_OK;
+
+    for (size_t i = 0; i < f->node_count && err == TRAP_OK; i++)
+        err = mark_epochs(f, &f->node[i]);
+    if (as_of.us != INT64_MAX)
+        derived_mark(f->batch, (struct record_id){ CUT_NODE, RECORD_CUT, 1 });
+    return err;
+}
+
+static uint64_t bound_of(const struct node_view *v, uint8_t log)
+{
+    return log == RECORD_VISIT ? v->visits_last : log == RECORD_HIT ? v->hits_last : v->sessions_last;
+}
+
+static enum trap_err count_new(struct fold *f, const uint8_t *logs, size_t log_count, uint64_t *total_out)
+{
+    *total_out = 0;
+    for (size_t k = 0; k < log_count; k++)
+        for (size_t i = 0; i < f->node_count; i++) {
+            uint64_t mark = 0;
+            const uint64_t bound = bound_of(&f->node[i], logs[k]);
+            const enum trap_err err = derived_mark_get(f->derived, f->node[i].node, logs[k], &mark);
+            if (err != TRAP_OK)
+                return err;
+            *total_out += bound > mark ? bound - mark : 0;
+        }
+    return TRAP_OK;
+}
+
+static uint64_t epochs_known(const struct fold *f)
+{
+    uint64_t n = 0;
+
+    for (size_t i = 0; i < f->node_count; i++)
+        n += f->node[i].epoch_count;
+    return n;
+}
+
+static enum trap_err walk_all(struct fold *f, const struct fold_options *o, uint32_t batch_max)
+{
+    static const uint8_t logs[] = { RECORD_VISIT, RECORD_HIT, RECORD_SESSION };
+    uint32_t in_batch = 0;
+    uint64_t done = 0, total = 0, visits = 0;
+    enum trap_err err = count_new(f, logs, 1, &visits);
+
+    if (err == TRAP_OK)
+        err = count_new(f, logs, sizeof logs, &total);
+    for (size_t k = 0; k < sizeof logs; k++)
+        for (size_t i = 0; i < f->node_count && err == TRAP_OK; i++) {
+            struct walk w = { .fold = f,
+                              .options = o,
+                              .node = &f->node[i],
+                              .log = logs[k],
+                              .batch_max = batch_max,
+                              .in_batch = &in_batch,
+                              .done = &done,
+                              .total = total };
+            w.bound = bound_of(w.node, w.log);
+            err = walk_log(&w);
+        }
+    if (err == TRAP_OK)
+        err = derived_commit(f->derived, f->batch);
+    /* New epochs give old texts further readings. */
+    f->retry_all = f->retry_all || epochs_known(f) != f->epochs_seen;
+    if (err == TRAP_OK && (visits > 0 || f->retry_all))
+        err = fold_retry(f, batch_max);
+    return err == TRAP_OK ? derived_commit(f->derived, f->batch) : err;
+}
+
+enum trap_err fold_run(struct fold *f, const struct fold_options *o, struct fold_result *out,
+                       struct err_text *why)
+{
+    const uint32_t batch_max = o->batch_max == 0 ? BATCH_DEFAULT : o->batch_max;
+    bool outgrown = false;
+    enum trap_err err = fold_take_view(f, o->as_of);
+
+    if (err != TRAP_OK) {
+        err_text_set(why, "cannot read the log: %s", err_name(err));
+        return err;
+    }
+    err = check_marks(f, o->as_of, &outgrown, why);
+    if (err != TRAP_OK)
+        return err;
+    f->result = (struct fold_result){ 0 };
+    err = derived_batch_new(&f->batch);
+    if (err == TRAP_OK && outgrown) {
+        err = derived_clear(f->derived);
+        f->retry_all = true;
+    }
+    if (err == TRAP_OK) {
+        err = mark_view(f, o->as_of);
+        if (err == TRAP_OK)
+            err = walk_all(f, o, batch_max);
+    }
+    derived_batch_free(&f->batch);
+    if (err != TRAP_OK) {
+        err_text_set(
+            why, "the fold stopped: %s; what was folded before is kept, and the next run goes on from there",
+            err_name(err));
+        f->retry_all = true;
+        return err;
+    }
+    f->retry_all = false;
+    f->epochs_seen = epochs_known(f);
+    *out = f->result;
+    return TRAP_OK;
+}
+
+enum trap_err fold_trace(struct fold *f, struct bytes address, wall_t mailed, struct fold_trace *out,
+                         enum trap_err (*resolved_fn)(const struct visit *, void *), void *arg)
+{
+    const struct conf_trap_domain *domain =
+        config_trap_domain(f->config, bytes_skip(address, bytes_rfind(address, '@') + 1));
+    struct identified id = { .trace = { .outcome = TRACE_NOT_MINTED } };
+    enum trap_err err = TRAP_OK;
+
+    /* A domain that is configured no more may have been minted under. */
+    if (domain == NULL || domain->klass == CLASS_MINTED) {
+        err = fold_take_view(f, (wall_t){ INT64_MAX });
+        if (err == TRAP_OK)
+            err = identify(f, address, mailed, &id);
+    }
+    if (err == TRAP_OK && id.trace.outcome == TRACE_RESOLVED)
+        err = visit_get(fold_node_view(f, id.trace.ref.node)->visits, id.visit.seq, resolved_fn, arg);
+    if (err == TRAP_OK)
+        *out = id.trace;
+    return err;
+}

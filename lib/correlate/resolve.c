@@ -1,0 +1,40 @@
+/* resolve.c - the four outcomes. */
+#include <correlate/resolve.h>
+
+static const char *const names[] = {
+    [RESOLVE_RESOLVED] = "resolved",
+    [RESOLVE_AGED] = "aged",
+    [RESOLVE_PENDING] = "pending",
+    [RESOLVE_FORGED] = "forged",
+};
+
+const char *resolve_outcome_name(enum resolve_outcome o)
+{
+    return (unsigned)o < sizeof names / sizeof names[0] ? names[o] : "?";
+}
+
+enum resolve_outcome resolve(const struct resolve_known *known, uint8_t slot, wall_t mailed)
+{
+    const struct visit *v = known->visit;
+    const wall_t visited_by = wall_add(mailed, RESOLVE_SKEW_MAX);
+
+    if (v != NULL) {
+        const bool shown =
+            (v->flags & VISIT_NOT_SHOWN) == 0 && slot < VISIT_SLOTS && visit_technique(v->recipe, slot) != 0;
+        return shown && v->at.us <= visited_by.us ? RESOLVE_RESOLVED : RESOLVE_FORGED;
+    }
+    if (known->erased)
+        return RESOLVE_AGED;
+    if (known->arrived)
+        return RESOLVE_FORGED;
+    /* A node's visits come in order: when later ones are there, this one can only be younger than the mail. */
+    return known->newest.us > visited_by.us ? RESOLVE_FORGED : RESOLVE_PENDING;
+}
+
+bool resolve_is_test(const struct visit *visit, struct ip sender, wall_t mailed)
+{
+    if ((visit->flags & VISIT_BATCH) != 0)
+        return false;
+    return wall_diff(mailed, visit->at).ms <= RESOLVE_TEST_AGE.ms &&
+           prefix_has(ip_network(visit->client), sender);
+}
