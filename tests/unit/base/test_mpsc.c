@@ -1,5 +1,6 @@
 #include <base/mpsc.h>
 
+#include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -177,6 +178,7 @@ static unsigned run(unsigned close_after, bool pause)
     unsigned next[PRODUCERS] = { 0 };
     unsigned got = 0, pushed = 0;
     bool closed = false;
+    int posts = -1;
 
     assert_int_equal(mpsc_init(&q, QUEUE_MAX), TRAP_OK);
     for (unsigned i = 0; i < PRODUCERS; i++) {
@@ -215,6 +217,8 @@ static unsigned run(unsigned close_after, bool pause)
     }
     assert_int_equal(got, pushed);
     assert_int_equal(mpsc_count(&q), 0);
+    assert_int_equal(sem_getvalue(&q.wake, &posts), 0);
+    assert_int_equal(posts, 0); /* one post for one sleep */
     mpsc_destroy(&q);
     return got;
 }
@@ -233,6 +237,43 @@ static void test_threads_close_amid(void **state)
         assert_in_range(run(i * 997, i % 2 == 0), i * 997, PRODUCERS * PER_PRODUCER);
 }
 
+/* ---- a push at the very moment of the deadline: the wait itself is replaced (--wrap) ---- */
+
+static struct mpsc *push_into; /* with this set, the next wait pushes and then says that its time is over */
+static struct item late;
+
+int __real_sem_clockwait(sem_t *sem, clockid_t clock, const struct timespec *at);
+int __wrap_sem_clockwait(sem_t *sem, clockid_t clock, const struct timespec *at);
+
+int __wrap_sem_clockwait(sem_t *sem, clockid_t clock, const struct timespec *at)
+{
+    struct mpsc *const q = push_into;
+
+    if (q == NULL)
+        return __real_sem_clockwait(sem, clock, at);
+    push_into = NULL;
+    assert_int_equal(mpsc_push(q, &late.node), TRAP_OK);
+    errno = ETIMEDOUT;
+    return -1;
+}
+
+static void test_push_at_deadline(void **state)
+{
+    struct mpsc q;
+    struct mpsc_node *list = NULL;
+    size_t n = 0;
+    int posts = -1;
+
+    (void)state;
+    assert_int_equal(mpsc_init(&q, 1), TRAP_OK);
+    push_into = &q;
+    assert_int_equal(mpsc_drain_wait(&q, in_ms(1000), &list, &n), TRAP_OK); /* the node, not the deadline */
+    assert_ptr_equal(list, &late.node);
+    assert_int_equal(sem_getvalue(&q.wake, &posts), 0);
+    assert_int_equal(posts, 0); /* the push's post was taken */
+    mpsc_destroy(&q);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -243,6 +284,7 @@ int main(void)
         cmocka_unit_test(test_threads),
         cmocka_unit_test(test_close_wakes_sleeper),
         cmocka_unit_test(test_threads_close_amid),
+        cmocka_unit_test(test_push_at_deadline),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
