@@ -1,4 +1,5 @@
 /* The mint in bulk: no address twice, guesses pass only by chance, what a call costs. With --long ten million of each. */
+#include "mint_test.h"
 #include "mint_text.h"
 
 #include <base/time.h>
@@ -15,16 +16,6 @@
 #include <cmocka.h>
 
 static bool is_long;
-static uint64_t walk_state = 0x9e3779b97f4a7c15ULL;
-
-static uint64_t walk(void)
-{
-    walk_state ^= walk_state >> 12;
-    walk_state ^= walk_state << 25;
-    walk_state ^= walk_state >> 27;
-    return walk_state * 0x2545f4914f6cdd1dULL;
-}
-
 static struct mint *mint_of_walk(void)
 {
     struct keyring k = { .has_master = true };
@@ -56,7 +47,7 @@ static int compare_u64(const void *a, const void *b)
  * so does the node under the outer one. Epochs of a node share 2^39 values: see test_epochs_meet_by_chance. */
 static void test_no_duplicates(void **state)
 {
-    const size_t count = is_long ? 10000000 : 200000;
+    const size_t count = is_long ? 10000000 : 200000 / MINT_TEST_DIVISOR;
     struct mint *m = mint_of_walk();
     const struct mint_domain d = mint_domain(m, BYTES("quellwerft.net"));
     uint64_t *seen = malloc(count * sizeof(*seen));
@@ -127,18 +118,16 @@ static size_t guesses_that_pass(size_t nodes, size_t count)
 /* Random texts of minted form against four epochs: 4 * 2^-9 where every node byte is a node, 1/256 of that with one. */
 static void test_guesses(void **state)
 {
-    const size_t count = is_long ? 10000000 : 1000000, one_count = is_long ? count : count / 4;
+    const size_t count = is_long ? 10000000 : 1000000 / MINT_TEST_DIVISOR;
+    const size_t one_count = is_long ? count : count / 4;
     const size_t all = guesses_that_pass(256, count), one = guesses_that_pass(1, one_count);
     const size_t all_max = count / 128, one_max = one_count / 128 / 256;
 
     (void)state;
-    print_message(
-        "guesses that pass: %zu of %zu with 256 nodes (bound %zu), %zu of %zu with one (bound %zu)\n", all,
-        count, all_max, one, one_count, one_max);
-    /* six standard deviations: 6 * sqrt(78125) and 6 * sqrt(305) in the long run, 6 * sqrt(7812) and 6 * sqrt(8) */
-    assert_true(all <= all_max + (is_long ? 1680 : 530));
-    assert_true(one <= one_max + (is_long ? 105 : 17));
-    assert_true(all >= all_max - (is_long ? 1980 : 560)); /* two matching epochs count once: 0.3 % less */
+    print_message("guesses that pass, 256 nodes: %zu of %zu (bound %zu)\n", all, count, all_max);
+    print_message("guesses that pass, one node: %zu of %zu (bound %zu)\n", one, one_count, one_max);
+    assert_true(about(all, all_max)); /* two epochs that both match count once: 0.3 % less */
+    assert_true(not_above(one, one_max));
 }
 
 static double now_ns(void)

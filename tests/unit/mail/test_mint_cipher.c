@@ -1,6 +1,8 @@
 /* The permutations of the mint: exhaustive where the width is small, a million random values where it is not. */
 #include "mint_cipher.h"
 
+#include "mint_test.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,18 +11,7 @@
 /* after the four above */
 #include <cmocka.h>
 
-enum { ROUND_TRIPS = 1000000 };
-
-static uint64_t walk_state = 0x9e3779b97f4a7c15ULL;
-
-/* xorshift64*: the same values in every run. */
-static uint64_t walk(void)
-{
-    walk_state ^= walk_state >> 12;
-    walk_state ^= walk_state << 25;
-    walk_state ^= walk_state >> 27;
-    return walk_state * 0x2545f4914f6cdd1dULL;
-}
+enum { ROUND_TRIPS = 1000000 / MINT_TEST_DIVISOR };
 
 static const struct hash_key key_a = { { 1 } }, key_b = { { 2 } };
 

@@ -1,6 +1,7 @@
 /* Everything that harvesters glue to an address or cut off around it still leads to the visit. */
 #include "mint_repair.h"
-#include "mint_text.h"
+
+#include "mint_test.h"
 
 #include <mail/keyed.h>
 #include <mail/mint.h>
@@ -83,7 +84,7 @@ static void test_every_garbling(void **state)
     struct tally t = { 0 };
 
     (void)state;
-    for (uint32_t serial = 0; serial < 80; serial++) {
+    for (uint32_t serial = 0; serial < (MINT_TEST_DIVISOR > 1 ? 10 : 80); serial++) {
         const struct mint_ref ref = {
             .node = 1, .epoch = 1 + serial % 4, .serial = serial, .slot = serial % 8
         };

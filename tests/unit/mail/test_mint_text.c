@@ -1,6 +1,7 @@
 /* Integers and their text: a bijection, the shape that harvesters keep, and what is not of the form. */
 #include "mint_text.h"
 
+#include "mint_test.h"
 #include "mint_words.h"
 
 #include <setjmp.h>
@@ -11,18 +12,9 @@
 /* after the four above */
 #include <cmocka.h>
 
-enum { ROUND_TRIPS = 1000000 };
+enum { ROUND_TRIPS = 1000000 / MINT_TEST_DIVISOR };
 
 static const uint64_t text_count = (uint64_t)1 << MINT_TEXT_BITS;
-static uint64_t walk_state = 0x9e3779b97f4a7c15ULL;
-
-static uint64_t walk(void)
-{
-    walk_state ^= walk_state >> 12;
-    walk_state ^= walk_state << 25;
-    walk_state ^= walk_state >> 27;
-    return walk_state * 0x2545f4914f6cdd1dULL;
-}
 
 static void check_round_trip(uint64_t value)
 {
