@@ -245,18 +245,6 @@ static enum trap_err judge(struct run *run, struct verdict *v)
     return TRAP_OK;
 }
 
-static void apply_deny(const struct rule *rule, struct prefix sender, struct verdict *v)
-{
-    const struct act_prefix *deny = rule_denied(rule, sender);
-
-    if (deny == NULL)
-        return;
-    v->state = VERDICT_LISTED;
-    v->reason = LISTING_DENY;
-    v->since = deny->at;
-    v->until = deny->until.us == 0 ? LISTING_NO_END : deny->until;
-}
-
 enum trap_err rule_sender(struct rule *r, struct prefix sender, const struct evidence_row *rows, size_t n,
                           const struct evidence_row *pending, size_t pending_count, struct verdict *out)
 {
@@ -281,7 +269,6 @@ enum trap_err rule_sender(struct rule *r, struct prefix sender, const struct evi
     free(run.matured);
     if (err != TRAP_OK)
         return err;
-    apply_deny(r, sender, &v);
     if (env->lists != NULL)
         v.saved_by = lists_find(env->lists, sender, false, &v.saved);
     *out = v;
@@ -289,6 +276,18 @@ enum trap_err rule_sender(struct rule *r, struct prefix sender, const struct evi
 }
 
 /* ---- one sender, for explain and trace ---- */
+
+static void apply_deny(const struct rule *rule, struct prefix sender, struct verdict *v)
+{
+    const struct act_prefix *deny = rule_denied(rule, sender);
+
+    if (deny == NULL)
+        return;
+    v->state = VERDICT_LISTED;
+    v->reason = LISTING_DENY;
+    v->since = deny->at;
+    v->until = deny->until.us == 0 ? LISTING_NO_END : deny->until;
+}
 
 struct collect {
     const struct rule *rule;
@@ -318,6 +317,8 @@ enum trap_err policy_sender(const struct policy_env *env, struct prefix sender,
         err = pending_set_seal(&pending);
     if (err == TRAP_OK)
         err = rule_sender(&rule, sender, rows, n, pending.v, pending.n, out);
+    if (err == TRAP_OK)
+        apply_deny(&rule, sender, out);
     pending_set_free(&pending);
     rule_free(&rule);
     return err;

@@ -81,10 +81,7 @@ static enum trap_err judge_sender(struct senders *s, struct prefix sender, const
     enum trap_err err = rule_sender(s->rule, sender, rows, n, s->pending.v + s->next, waiting, &v);
 
     s->next += waiting;
-    /* An act `deny` has its own candidate: the prefix that it names. */
-    if (err == TRAP_OK && v.reason == LISTING_EVIDENCE)
-        err = add_verdict(s->out, sender, &v);
-    return err;
+    return err == TRAP_OK ? add_verdict(s->out, sender, &v) : err;
 }
 
 /* Both come in key order, so that senders with pending addresses only are found on the way. */

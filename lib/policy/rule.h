@@ -29,7 +29,7 @@ struct rule {
 TRAP_NODISCARD enum trap_err rule_init(const struct policy_env *env, struct rule *out);
 void rule_free(struct rule *r);
 
-/* pending: of this sender, from a sealed pending_set. */
+/* What the evidence says; acts `deny` are not looked at. pending: of this sender, from a sealed pending_set. */
 TRAP_NODISCARD enum trap_err rule_sender(struct rule *r, struct prefix sender,
                                          const struct evidence_row *rows, size_t n,
                                          const struct evidence_row *pending, size_t pending_count,
