@@ -6,8 +6,9 @@
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <unistd.h>
 
-enum { HOLD_PAUSE_MS = 1000, WARN_PAUSE_MS = 60000 };
+enum { HOLD_WAIT_MS = DB_READ_MS * 2, HOLD_PAUSE_MS = 1000, WARN_PAUSE_MS = 60000 };
 
 struct checkpoint {
     sqlite3 *sq;
@@ -23,35 +24,41 @@ struct checkpoint {
     mono_t hold_next, warn_next;
 };
 
-/* True: all of the WAL is copied, the next batch may begin a new one. */
-static bool passive(struct checkpoint *k)
+/* True: done; of RESTART: nobody reads from the WAL any more, the next batch begins it anew. */
+static bool copy(struct checkpoint *k, int mode)
 {
-    int frames = 0, copied = 0;
-    const int rc = sqlite3_wal_checkpoint_v2(k->sq, NULL, SQLITE_CHECKPOINT_PASSIVE, &frames, &copied);
+    const int rc = sqlite3_wal_checkpoint_v2(k->sq, NULL, mode, NULL, NULL);
 
     if (rc == SQLITE_OK)
         atomic_fetch_add(&k->count, 1);
     else if ((rc & 0xff) != SQLITE_BUSY)
         log_error("store.checkpoint.failed", LOG_STR("file", k->path), LOG_STR("error", sqlite3_errmsg(k->sq)));
-    return rc == SQLITE_OK && copied == frames;
+    return rc == SQLITE_OK;
+}
+
+/* Many short attempts, not one with a busy timeout: that one waits for the lock of one reader's slot and loses it again and again
+ * to a reader that comes back at once, though that reads nothing old any more. */
+static bool copy_while_held(struct checkpoint *k)
+{
+    const mono_t until = mono_add(mono_now(), SPAN_MS(HOLD_WAIT_MS));
+    bool ok;
+
+    atomic_store(&k->wanted, true);
+    (void)pthread_mutex_lock(&k->gate);
+    while (!(ok = copy(k, SQLITE_CHECKPOINT_RESTART)) && mono_diff(until, mono_now()).ms > 0)
+        (void)usleep(1000);
+    atomic_store(&k->wanted, false);
+    (void)pthread_cond_signal(&k->opened);
+    (void)pthread_mutex_unlock(&k->gate);
+    return ok;
 }
 
 static void run_once(struct checkpoint *k)
 {
     const mono_t now = mono_now();
-    bool complete;
 
-    (void)passive(k);
-    if (atomic_load(&k->wal_bytes) <= 2 * k->wal_max_bytes || mono_diff(k->hold_next, now).ms > 0)
-        return;
-    /* Also where it was not complete: the writer's own transaction may have been the reader in the way. */
-    atomic_store(&k->wanted, true);
-    (void)pthread_mutex_lock(&k->gate);
-    complete = passive(k);
-    atomic_store(&k->wanted, false);
-    (void)pthread_cond_signal(&k->opened);
-    (void)pthread_mutex_unlock(&k->gate);
-    if (complete)
+    (void)copy(k, SQLITE_CHECKPOINT_PASSIVE);
+    if (atomic_load(&k->wal_bytes) <= 2 * k->wal_max_bytes || mono_diff(k->hold_next, now).ms > 0 || copy_while_held(k))
         return;
     k->hold_next = mono_add(now, SPAN_MS(HOLD_PAUSE_MS));
     if (mono_diff(k->warn_next, now).ms <= 0) {
@@ -90,6 +97,8 @@ enum trap_err checkpoint_start(const struct store_db *db, uint64_t wal_max_bytes
     err = db_connect(db->path, SQLITE_OPEN_READWRITE, &k->sq);
     if (err == TRAP_OK && sqlite3_exec(k->sq, "PRAGMA synchronous = FULL", NULL, NULL, NULL) != SQLITE_OK)
         err = TRAP_EIO;
+    if (err == TRAP_OK)
+        (void)sqlite3_busy_timeout(k->sq, 0);
     if (err == TRAP_OK && sem_init(&k->wake, 0, 0) == -1)
         err = TRAP_EIO;
     if (err == TRAP_OK && pthread_create(&k->thread, NULL, checkpoint_main, k) != 0) {

@@ -2,10 +2,10 @@
  *
  * Why:     a checkpoint in the writer's way would delay commits by its two fsyncs and by all pages it copies.
  * How:     PASSIVE copies what no reader needs and never waits. A writer that never rests appends faster than PASSIVE ends, so
- *          that the WAL would never start anew: beyond twice the limit the writer is held at its gate, between two batches, for one
- *          more PASSIVE: what was appended since the last one, and two fsyncs. (TRUNCATE from here does not do: it polls for
- *          the write lock, and a busy writer was never caught: 210 MB of WAL with a limit of 4.) A reader in the way ends the
- *          attempt; the next one is a second later.
+ *          that the WAL would never start anew: beyond twice the limit the writer is held at its gate, between two batches, for a
+ *          RESTART: it copies what was appended since and waits, 100 ms at most, for the readers of the WAL to end (the query layer
+ *          ends each within 50 ms). Where one does not, the next attempt is a second later. (Asking for the write lock instead
+ *          does not do: SQLite polls for it, and a busy writer was never caught: 210 MB of WAL with a limit of 4.)
  * Threads: enter, leave and poke on the writer's.
  * Tests:   tests/unit/store/test_commit.c
  */

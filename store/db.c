@@ -2,6 +2,20 @@
 
 #include <errno.h>
 
+/* A file size limit and a quota say "full" in their own words, and SQLite calls them an I/O error. The file that was written to is
+ * the WAL: its own last errno is asked for (the connection's is overwritten while it rolls back). */
+static bool is_full(struct store_db *db)
+{
+    sqlite3_file *wal = NULL;
+    int e = 0;
+
+    if (db->sq == NULL || sqlite3_file_control(db->sq, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal) != SQLITE_OK ||
+        wal == NULL || wal->pMethods == NULL ||
+        wal->pMethods->xFileControl(wal, SQLITE_FCNTL_LAST_ERRNO, &e) != SQLITE_OK)
+        return false;
+    return e == ENOSPC || e == EFBIG || e == EDQUOT;
+}
+
 enum trap_err db_error(struct store_db *db, int rc)
 {
     switch (rc & 0xff) {
@@ -29,12 +43,8 @@ enum trap_err db_error(struct store_db *db, int rc)
     case SQLITE_READONLY:
     case SQLITE_PERM:
         return TRAP_EPERM;
-    case SQLITE_IOERR: {
-        /* A file size limit and a quota say "full" in their own words. */
-        const int e = db->sq == NULL ? 0 : sqlite3_system_errno(db->sq);
-
-        return e == ENOSPC || e == EFBIG || e == EDQUOT ? TRAP_EFULL : TRAP_EIO;
-    }
+    case SQLITE_IOERR:
+        return rc == SQLITE_IOERR_WRITE && is_full(db) ? TRAP_EFULL : TRAP_EIO;
     default:
         return TRAP_EIO;
     }

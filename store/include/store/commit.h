@@ -11,7 +11,7 @@
  *          TRAP_EIO). The writer stays and tries again with the next batch.
  *          commit_submit: TRAP_EFULL when queue_max jobs wait, TRAP_ECLOSED after commit_stop began; then done() is not called.
  * Checkpoints: PASSIVE, by a thread of its own with a connection of its own, when the WAL is longer than wal_max_bytes; beyond
- *          twice that the writer waits for one between two batches.
+ *          twice that the writer waits between two batches (<= 100 ms and the copying) until it can begin a new WAL.
  * Threads: submit on any thread; apply, done, batch_done on the writer thread (done and batch_done must not block).
  * Tests:   tests/unit/store/test_commit.c, tests/fault/
  */
