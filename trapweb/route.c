@@ -87,6 +87,16 @@ static bool may_ask_health(const struct asked *a)
     return a->client.status != CLIENT_GOOD;
 }
 
+static bool asks_health(struct web *w, struct httpd_request *r)
+{
+    struct asked a;
+
+    if (!bytes_eq(r->path, BYTES("/healthz")))
+        return false;
+    asked_read(w, r, &a);
+    return may_ask_health(&a);
+}
+
 void route_request(struct httpd_request *r, void *arg)
 {
     struct web *w = arg;
@@ -118,13 +128,12 @@ void route_resumed(struct httpd_request *r, struct httpd_wait *wait, void *arg)
 {
     struct web *w = arg;
     struct pending *p = (struct pending *)wait;
-    struct asked a;
+    const bool is_probe = p != NULL ? p->kind == PENDING_PROBE : asks_health(w, r);
 
-    asked_read(w, r, &a);
-    if (p != NULL ? p->kind == PENDING_PROBE : bytes_eq(r->path, BYTES("/healthz")) && may_ask_health(&a))
+    if (is_probe)
         health_resumed(r, p);
     else
-        visit_resumed(w, &a, p);
+        visit_resumed(w, r, p);
 }
 
 void route_dropped(struct httpd_wait *wait, void *arg)

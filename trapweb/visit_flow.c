@@ -21,6 +21,7 @@
 struct waiter {
     struct pending pending; /* first member */
     struct window_waiter link;
+    struct asked asked; /* kept for the answer; only the request side reads it */
     struct shown shown;
     enum without reason; /* WITH_ADDRESSES: shown is valid */
 };
@@ -164,7 +165,8 @@ static void window_join(struct web *w, struct asked *a, const struct window_key 
 
 void visit_begin(struct web *w, struct asked *a)
 {
-    const struct window_key key = { a->client.ip, a->site->index, a->agent, a->path, mono_now(), wall_now() };
+    struct window_key key = { .client = a->client.ip, .site = a->site->index, .agent = a->agent, .page = a->path,
+                              .now = mono_now(), .today = wall_now() };
     struct shown shown = { 0 };
     struct waiter *me = NULL;
 
@@ -181,24 +183,33 @@ void visit_begin(struct web *w, struct asked *a)
         answer_bait(w, a, &shown, WITH_ADDRESSES);
         return;
     }
-    me = calloc(1, sizeof(*me));
+    me = malloc(sizeof(*me));
+    if (me != NULL) {
+        me->pending.kind = PENDING_VISIT;
+        me->asked = *a;
+        if (a->base.n != 0)
+            me->asked.base.p = me->asked.base_text;
+    }
     if (me == NULL || !httpd_suspend(a->request, &me->pending.wait)) {
         answer_bait(w, a, NULL, me == NULL ? WITHOUT_MEMORY : WITHOUT_STOPPING);
         free(me);
         return;
     }
-    me->pending.kind = PENDING_VISIT;
     window_join(w, a, &key, me);
 }
 
-void visit_resumed(struct web *w, struct asked *a, struct pending *p)
+void visit_resumed(struct web *w, struct httpd_request *r, struct pending *p)
 {
     struct waiter *me = (struct waiter *)p;
+    struct asked a;
 
-    if (me == NULL)
-        answer_bait(w, a, NULL, WITHOUT_DEADLINE);
-    else
-        answer_bait(w, a, me->reason == WITH_ADDRESSES ? &me->shown : NULL, me->reason);
+    if (me == NULL) {
+        asked_read(w, r, &a);
+        answer_bait(w, &a, NULL, WITHOUT_DEADLINE);
+        return;
+    }
+    me->asked.request = r;
+    answer_bait(w, &me->asked, me->reason == WITH_ADDRESSES ? &me->shown : NULL, me->reason);
     free(me);
 }
 

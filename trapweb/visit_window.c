@@ -1,12 +1,13 @@
 /* Two kinds of entries share one table and one order of use: VISIT (client, site, agent, page) and CLIENT (client, site). An entry is
- * known by a 64-bit keyed hash alone: the key is drawn at start, so nobody can make two of them meet. */
+ * known by a 64-bit keyed hash alone: the key is drawn at start, so nobody can make two of them meet.
+ * A large window is cut into parts by client, each with a lock of its own: threads seldom meet there. */
 #include "visit_window.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 
 enum kind { KIND_FREE, KIND_CLIENT, KIND_VISIT };
-enum { NONE = UINT32_MAX };
+static const uint32_t NONE = UINT32_MAX;
 
 struct entry {
     uint64_t id;
@@ -22,42 +23,59 @@ struct entry {
     struct window_waiter *waiters;
 };
 
-struct visit_window {
+struct part {
     pthread_mutex_t lock;
-    struct window_options o;
-    struct hash_key key;
+    const struct window_options *o;
     struct entry *entries;
     uint32_t *buckets;
-    uint32_t mask, used;
+    uint32_t size, mask, used;
     uint32_t newest, oldest;
+};
+
+enum { PARTS = 16, PART_MIN = 64 };
+struct visit_window {
+    struct window_options o;
+    struct hash_key key;
+    pthread_mutex_t day_lock;
     uint32_t day;
     uint64_t day_count;
+    uint32_t parts;
+    struct part part[PARTS];
 };
+
+static enum trap_err part_init(struct part *p, const struct window_options *o, uint32_t size)
+{
+    uint32_t buckets = 1;
+
+    while (buckets < size)
+        buckets *= 2;
+    *p = (struct part){ .o = o, .size = size, .mask = buckets - 1, .newest = NONE, .oldest = NONE };
+    (void)pthread_mutex_init(&p->lock, NULL);
+    p->entries = calloc(size, sizeof(*p->entries));
+    p->buckets = malloc(buckets * sizeof(*p->buckets));
+    if (p->entries == NULL || p->buckets == NULL)
+        return TRAP_ENOMEM;
+    memset(p->buckets, 0xff, buckets * sizeof(*p->buckets)); /* NONE */
+    return TRAP_OK;
+}
 
 enum trap_err window_new(const struct window_options *o, struct visit_window **out)
 {
     struct visit_window *w = calloc(1, sizeof(*w));
-    uint32_t buckets = 1;
 
     if (w == NULL)
         return TRAP_ENOMEM;
     w->o = *o;
-    while (buckets < o->entries)
-        buckets *= 2;
-    w->mask = buckets - 1;
-    w->entries = calloc(o->entries, sizeof(*w->entries));
-    w->buckets = malloc(buckets * sizeof(*w->buckets));
-    if (w->entries == NULL || w->buckets == NULL) {
-        free(w->entries);
-        free(w->buckets);
-        free(w);
-        return TRAP_ENOMEM;
-    }
-    for (uint32_t i = 0; i < buckets; i++)
-        w->buckets[i] = NONE;
-    w->newest = w->oldest = NONE;
+    (void)pthread_mutex_init(&w->day_lock, NULL);
     keyed_random(w->key.k, sizeof(w->key.k));
-    (void)pthread_mutex_init(&w->lock, NULL);
+    w->parts = o->entries >= PARTS * PART_MIN ? PARTS : 1;
+    for (uint32_t i = 0; i < w->parts; i++) {
+        if (part_init(&w->part[i], &w->o, o->entries / w->parts) != TRAP_OK) {
+            w->parts = i + 1;
+            window_free(&w);
+            return TRAP_ENOMEM;
+        }
+    }
     *out = w;
     return TRAP_OK;
 }
@@ -66,40 +84,37 @@ void window_free(struct visit_window **w)
 {
     if (*w == NULL)
         return;
-    (void)pthread_mutex_destroy(&(*w)->lock);
-    free((*w)->entries);
-    free((*w)->buckets);
+    for (uint32_t i = 0; i < (*w)->parts; i++) {
+        (void)pthread_mutex_destroy(&(*w)->part[i].lock);
+        free((*w)->part[i].entries);
+        free((*w)->part[i].buckets);
+    }
+    (void)pthread_mutex_destroy(&(*w)->day_lock);
     free(*w);
     *w = NULL;
 }
 
 /* ---- ids ---- */
 
-struct ids {
-    uint64_t client, visit;
-};
-
-static struct ids ids_of(const struct visit_window *w, const struct window_key *key)
+static void key_hash(const struct visit_window *w, struct window_key *key)
 {
     struct {
         uint8_t ip[16];
         uint64_t agent, page;
         uint32_t site, kind;
     } in = { .site = key->site, .kind = KIND_CLIENT };
-    struct ids ids;
 
     memcpy(in.ip, ip_key(key->client).ip.b, sizeof(in.ip));
-    ids.client = keyed_hash(&w->key, bytes_of(&in, sizeof(in)));
+    key->client_id = keyed_hash(&w->key, bytes_of(&in, sizeof(in)));
     in.agent = keyed_hash(&w->key, key->agent);
     in.page = keyed_hash(&w->key, key->page);
     in.kind = KIND_VISIT;
-    ids.visit = keyed_hash(&w->key, bytes_of(&in, sizeof(in)));
-    return ids;
+    key->visit_id = keyed_hash(&w->key, bytes_of(&in, sizeof(in)));
 }
 
 /* ---- table and order of use ---- */
 
-static void use_unlink(struct visit_window *w, uint32_t i)
+static void use_unlink(struct part *w, uint32_t i)
 {
     const struct entry *e = &w->entries[i];
 
@@ -107,7 +122,7 @@ static void use_unlink(struct visit_window *w, uint32_t i)
     *(e->older == NONE ? &w->oldest : &w->entries[e->older].newer) = e->newer;
 }
 
-static void use_front(struct visit_window *w, uint32_t i)
+static void use_front(struct part *w, uint32_t i)
 {
     struct entry *e = &w->entries[i];
 
@@ -117,7 +132,7 @@ static void use_front(struct visit_window *w, uint32_t i)
     w->newest = i;
 }
 
-static uint32_t find(struct visit_window *w, uint64_t id, uint8_t kind)
+static uint32_t find(struct part *w, uint64_t id, uint8_t kind)
 {
     uint32_t i = w->buckets[id & w->mask];
 
@@ -130,7 +145,7 @@ static uint32_t find(struct visit_window *w, uint64_t id, uint8_t kind)
     return i;
 }
 
-static void unchain(struct visit_window *w, uint32_t i)
+static void unchain(struct part *w, uint32_t i)
 {
     uint32_t *at = &w->buckets[w->entries[i].id & w->mask];
 
@@ -140,11 +155,11 @@ static void unchain(struct visit_window *w, uint32_t i)
 }
 
 /* An unused entry, or the least recently used one that does not wait. */
-static uint32_t take(struct visit_window *w, uint64_t id, uint8_t kind, mono_t now)
+static uint32_t take(struct part *w, uint64_t id, uint8_t kind, mono_t now)
 {
     uint32_t i = w->used;
 
-    if (w->used < w->o.entries) {
+    if (w->used < w->size) {
         w->used++;
     } else {
         for (i = w->oldest; i != NONE && w->entries[i].waiting; i = w->entries[i].newer)
@@ -161,7 +176,7 @@ static uint32_t take(struct visit_window *w, uint64_t id, uint8_t kind, mono_t n
     return i;
 }
 
-static void forget(struct visit_window *w, uint32_t i)
+static void forget(struct part *w, uint32_t i)
 {
     unchain(w, i);
     w->entries[i].kind = KIND_FREE;
@@ -175,127 +190,158 @@ static void forget(struct visit_window *w, uint32_t i)
 
 /* ---- questions ---- */
 
-static bool is_current(const struct visit_window *w, const struct entry *e, mono_t now)
+static bool is_current(const struct part *w, const struct entry *e, mono_t now)
 {
-    return mono_diff(now, e->since).ms < w->o.window.ms;
+    return mono_diff(now, e->since).ms < w->o->window.ms;
 }
 
 /* Its new visits within the hour that began with the first of them. */
-static bool client_is_full(const struct visit_window *w, struct entry *e, mono_t now)
+static bool client_is_full(const struct part *w, struct entry *e, mono_t now)
 {
     if (mono_diff(now, e->since).ms >= SPAN_H(1).ms) {
         e->since = now;
         e->count = 0;
     }
-    return w->o.per_hour != 0 && e->count >= w->o.per_hour;
+    return w->o->per_hour != 0 && e->count >= w->o->per_hour;
 }
 
-static enum window_answer look(struct visit_window *w, const struct ids *ids, mono_t now, struct shown *shown_out)
-{
-    uint32_t i = find(w, ids->visit, KIND_VISIT);
+/* Both entries of a key, NONE where there is none. */
+struct place {
+    uint32_t visit, client;
+};
 
+static enum window_answer look(struct part *w, const struct window_key *key, struct place *at, struct shown *shown_out)
+{
+    uint32_t i = NONE;
+
+    at->visit = find(w, key->visit_id, KIND_VISIT);
+    at->client = NONE;
+    i = at->visit;
     if (i != NONE && w->entries[i].waiting)
-        return WINDOW_MISS;
-    if (i == NONE || !is_current(w, &w->entries[i], now)) {
-        i = find(w, ids->client, KIND_CLIENT);
-        if (i == NONE || !client_is_full(w, &w->entries[i], now) || !w->entries[i].has_shown)
+        return WINDOW_WAIT;
+    if (i == NONE || !is_current(w, &w->entries[i], key->now)) {
+        i = at->client = find(w, key->client_id, KIND_CLIENT);
+        if (i == NONE || !client_is_full(w, &w->entries[i], key->now) || !w->entries[i].has_shown)
             return WINDOW_MISS;
     }
     *shown_out = w->entries[i].shown;
     return WINDOW_SHOW;
 }
 
-enum window_answer window_look(struct visit_window *w, const struct window_key *key, struct shown *shown_out)
+/* Is it still that entry? Where nearly everything waits, taking one may have been at the other's cost. */
+static bool is_still(const struct part *w, uint32_t i, uint64_t id, uint8_t kind)
 {
-    const struct ids ids = ids_of(w, key);
-    enum window_answer answer = WINDOW_MISS;
-
-    (void)pthread_mutex_lock(&w->lock);
-    answer = look(w, &ids, key->now, shown_out);
-    (void)pthread_mutex_unlock(&w->lock);
-    return answer;
+    return i != NONE && w->entries[i].id == id && w->entries[i].kind == kind;
 }
 
-static bool day_is_spent(struct visit_window *w, wall_t today)
+static enum window_answer begin(struct part *w, const struct window_key *key, struct place at,
+                                struct window_waiter *me, uint32_t *entry_out)
 {
+    if (at.client == NONE)
+        at.client = take(w, key->client_id, KIND_CLIENT, key->now);
+    if (at.client == NONE || client_is_full(w, &w->entries[at.client], key->now))
+        return WINDOW_BUSY;
+    if (!is_still(w, at.visit, key->visit_id, KIND_VISIT))
+        at.visit = take(w, key->visit_id, KIND_VISIT, key->now);
+    if (at.visit == NONE)
+        return WINDOW_BUSY;
+    me->next = NULL;
+    w->entries[at.visit].waiting = true;
+    w->entries[at.visit].waiters = me;
+    w->entries[at.visit].client = key->client_id;
+    if (is_still(w, at.client, key->client_id, KIND_CLIENT))
+        w->entries[at.client].count++;
+    *entry_out = at.visit;
+    return WINDOW_NEW;
+}
+
+static struct part *part_of(struct visit_window *w, const struct window_key *key)
+{
+    return &w->part[(key->client_id >> 48) % w->parts];
+}
+
+enum window_answer window_look(struct visit_window *w, struct window_key *key, struct shown *shown_out)
+{
+    enum window_answer answer = WINDOW_MISS;
+    struct part *p = NULL;
+    struct place at;
+
+    key_hash(w, key);
+    p = part_of(w, key);
+    (void)pthread_mutex_lock(&p->lock);
+    answer = look(p, key, &at, shown_out);
+    (void)pthread_mutex_unlock(&p->lock);
+    return answer == WINDOW_SHOW ? WINDOW_SHOW : WINDOW_MISS;
+}
+
+/* Takes one visit of today's budget. */
+static bool day_take(struct visit_window *w, wall_t today)
+{
+    bool taken = false;
+
+    (void)pthread_mutex_lock(&w->day_lock);
     if (wall_day(today) != w->day) {
         w->day = wall_day(today);
         w->day_count = 0;
     }
-    return w->o.per_day != 0 && w->day_count >= w->o.per_day;
+    taken = w->o.per_day == 0 || w->day_count < w->o.per_day;
+    w->day_count += taken;
+    (void)pthread_mutex_unlock(&w->day_lock);
+    return taken;
 }
 
-/* The client's own entry first: it must not push out the visit that is about to be made. */
-static enum window_answer begin(struct visit_window *w, const struct ids *ids, mono_t now, struct window_waiter *me,
-                                uint32_t *entry_out)
+static void day_give_back(struct visit_window *w)
 {
-    uint32_t visit = find(w, ids->visit, KIND_VISIT);
-    uint32_t client = find(w, ids->client, KIND_CLIENT);
-
-    if (client == NONE)
-        client = take(w, ids->client, KIND_CLIENT, now);
-    if (client == NONE || client_is_full(w, &w->entries[client], now))
-        return WINDOW_BUSY;
-    visit = find(w, ids->visit, KIND_VISIT); /* it may have been the one that was taken */
-    if (visit == NONE)
-        visit = take(w, ids->visit, KIND_VISIT, now);
-    if (visit == NONE)
-        return WINDOW_BUSY;
-    me->next = NULL;
-    w->entries[visit].waiting = true;
-    w->entries[visit].waiters = me;
-    w->entries[visit].client = ids->client;
-    client = find(w, ids->client, KIND_CLIENT);
-    if (client != NONE)
-        w->entries[client].count++;
-    w->day_count++;
-    *entry_out = visit;
-    return WINDOW_NEW;
+    (void)pthread_mutex_lock(&w->day_lock);
+    w->day_count -= w->day_count != 0; /* 0: a new day has begun */
+    (void)pthread_mutex_unlock(&w->day_lock);
 }
 
 enum window_answer window_enter(struct visit_window *w, const struct window_key *key, struct window_waiter *me,
                                 struct shown *shown_out, uint32_t *entry_out)
 {
-    const struct ids ids = ids_of(w, key);
+    struct part *p = part_of(w, key);
     enum window_answer answer = WINDOW_MISS;
-    uint32_t i = NONE;
+    struct place at;
 
-    (void)pthread_mutex_lock(&w->lock);
-    i = find(w, ids.visit, KIND_VISIT);
-    if (i != NONE && w->entries[i].waiting) {
-        me->next = w->entries[i].waiters;
-        w->entries[i].waiters = me;
-        answer = WINDOW_WAIT;
-    } else {
-        answer = look(w, &ids, key->now, shown_out);
+    (void)pthread_mutex_lock(&p->lock);
+    answer = look(p, key, &at, shown_out);
+    if (answer == WINDOW_WAIT) {
+        me->next = p->entries[at.visit].waiters;
+        p->entries[at.visit].waiters = me;
+    } else if (answer == WINDOW_MISS) {
+        answer = day_take(w, key->today) ? begin(p, key, at, me, entry_out) : WINDOW_SPENT;
+        if (answer == WINDOW_BUSY)
+            day_give_back(w);
     }
-    if (answer == WINDOW_MISS)
-        answer = day_is_spent(w, key->today) ? WINDOW_SPENT : begin(w, &ids, key->now, me, entry_out);
-    (void)pthread_mutex_unlock(&w->lock);
+    (void)pthread_mutex_unlock(&p->lock);
+    if (answer == WINDOW_NEW)
+        *entry_out = *entry_out * w->parts + (uint32_t)(p - w->part);
     return answer;
 }
 
 struct window_waiter *window_next(struct visit_window *w, uint32_t entry, const struct shown *shown, mono_t now)
 {
+    struct part *p = &w->part[entry % w->parts];
+    struct entry *e = &p->entries[entry / w->parts];
     struct window_waiter *list = NULL;
-    struct entry *e = &w->entries[entry];
 
-    (void)pthread_mutex_lock(&w->lock);
+    (void)pthread_mutex_lock(&p->lock);
     list = e->waiters;
     e->waiters = NULL;
     if (list == NULL && shown == NULL) {
-        forget(w, entry);
+        forget(p, entry / w->parts);
     } else if (list == NULL) {
-        const uint32_t client = find(w, e->client, KIND_CLIENT);
+        const uint32_t client = find(p, e->client, KIND_CLIENT);
         e->waiting = false;
         e->since = now;
         e->shown = *shown;
         if (client != NONE) {
-            w->entries[client].shown = *shown;
-            w->entries[client].has_shown = true;
+            p->entries[client].shown = *shown;
+            p->entries[client].has_shown = true;
         }
     }
-    (void)pthread_mutex_unlock(&w->lock);
+    (void)pthread_mutex_unlock(&p->lock);
     return list;
 }
 
@@ -303,8 +349,10 @@ uint32_t window_count(struct visit_window *w)
 {
     uint32_t n = 0;
 
-    (void)pthread_mutex_lock(&w->lock);
-    n = w->used;
-    (void)pthread_mutex_unlock(&w->lock);
+    for (uint32_t i = 0; i < w->parts; i++) {
+        (void)pthread_mutex_lock(&w->part[i].lock);
+        n += w->part[i].used;
+        (void)pthread_mutex_unlock(&w->part[i].lock);
+    }
     return n;
 }

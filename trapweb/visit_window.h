@@ -8,7 +8,7 @@
  * Memory:  VISIT_WINDOW_MAX entries of 72 bytes, touched as they are used; the least recently used goes first, but never one
  *          that waits. A forgotten entry means a new visit, nothing else. Not kept over a restart.
  * Owns:    waiters are the caller's; an entry that waits holds a list of them until window_next() gives it back.
- * Threads: any; one lock inside.
+ * Threads: any; locks inside.
  * Tests:   tests/unit/trapweb/test_visit_window.c
  */
 #ifndef TRAPWEB_VISIT_WINDOW_H
@@ -37,6 +37,7 @@ struct window_key {
     struct bytes agent, page;
     mono_t now; /* of the request, not part of the key */
     wall_t today;
+    uint64_t client_id, visit_id; /* private: hashes, made by window_look() */
 };
 
 enum window_answer {
@@ -60,8 +61,8 @@ TRAP_NODISCARD enum trap_err window_new(const struct window_options *o, struct v
 void window_free(struct visit_window **w);
 
 /* The fast path: WINDOW_SHOW or WINDOW_MISS. */
-enum window_answer window_look(struct visit_window *w, const struct window_key *key, struct shown *shown_out);
-/* Never WINDOW_MISS. */
+enum window_answer window_look(struct visit_window *w, struct window_key *key, struct shown *shown_out);
+/* After window_look() with the same key gave WINDOW_MISS; gives anything else. */
 enum window_answer window_enter(struct visit_window *w, const struct window_key *key, struct window_waiter *me,
                                 struct shown *shown_out, uint32_t *entry_out);
 /* After the commit of a WINDOW_NEW visit: gives the list of those who wait for it; call again, until it gives NULL: then the

@@ -53,7 +53,7 @@ struct web {
     atomic_int_fast64_t failed_at_ms; /* mono; 0: the last visit that was written was written */
 };
 
-struct asked { /* one request as it is understood; borrowed from it */
+struct asked { /* one request as it is understood; borrowed from it: valid until the response, on server threads */
     struct httpd_request *request;
     struct client client;
     const struct site *site;
@@ -93,7 +93,8 @@ struct pending {
 
 /* ---- visit_flow.c ---- */
 void visit_begin(struct web *w, struct asked *a);
-void visit_resumed(struct web *w, struct asked *a, struct pending *p);
+/* p = NULL: the deadline was first. */
+void visit_resumed(struct web *w, struct httpd_request *r, struct pending *p);
 void visit_dropped(struct pending *p);
 
 /* ---- health.c ---- */

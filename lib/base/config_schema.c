@@ -112,7 +112,7 @@ static const struct conf_key site_keys[] = {
     KEY("trap_domains", CONF_DOMAINS, NULL, 1, DOMAIN_MAX, conf_site, trap_domains,
         "Minted domains whose addresses this site shows. Empty: all."),
     KEY("theme", CONF_WORD, "", 0, WORD_MAX, conf_site, theme,
-        "Look of the bait pages. Empty: drawn at `trapline init`."),
+        "What the bait pages are about: \"workshop\", \"club\" (English), \"werkstatt\", \"verein\" (German). Empty: drawn."),
 };
 
 static const struct conf_key web_keys[] = {
@@ -130,11 +130,11 @@ static const struct conf_key web_keys[] = {
     KEY("visits_per_day", CONF_U64, "1000000", 1, 100000000, config, web.visits_per_day,
         "New visits a day of this node; over it pages carry no addresses."),
     KEY("connections_max", CONF_U32, "10000", 1, 1000000, config, web.connections_max,
-        "Open connections in all."),
+        "Open connections in all; more get 503."),
     KEY("connections_per_ip", CONF_U32, "1000", 1, 1000000, config, web.connections_per_ip,
-        "Open connections of one address. A trusted proxy counts as one client."),
-    KEY("header_max", CONF_SIZE, "16k", 1 * KIB, 1 * MIB, config, web.header_max_bytes,
-        "Memory for one request's header."),
+        "Open connections of one client; more get 429. Trusted proxies are not counted."),
+    KEY("header_max", CONF_SIZE, "8k", 1 * KIB, 1 * MIB, config, web.header_max_bytes,
+        "Longest header of one request; more gets 431."),
     KEY("idle_timeout", CONF_SPAN, "30s", 1 * MS_S, 1 * MS_H, config, web.idle_timeout,
         "A silent connection is closed after this."),
     KEY("terms", CONF_TEXT, "", 0, TERMS_MAX, config, web.terms,

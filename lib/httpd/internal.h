@@ -44,14 +44,15 @@ struct wait_queue {
     pthread_mutex_t lock;
     pthread_cond_t wake;
     pthread_t thread;
-    bool made, started, closed, ended;
+    bool made, started, ended;
+    atomic_bool closed;
     span_t span;
     struct httpd_wait *head, *tail;
     uint32_t count;
     uint64_t deadlines;
 };
 TRAP_NODISCARD enum trap_err wait_queue_start(struct wait_queue *q, span_t span);
-/* No more suspensions from now on. */
+/* No more suspensions from now on, but those that are being made: wait until `submitting` is 0. */
 void wait_queue_close(struct wait_queue *q);
 /* Resumes all that wait as if their deadlines had passed, then ends the thread. */
 void wait_queue_stop(struct wait_queue *q);

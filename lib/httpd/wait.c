@@ -22,24 +22,28 @@ static void queue_remove(struct wait_queue *q, struct httpd_wait *w)
     q->count--;
 }
 
+/* Counted before it is asked whether the server stops, and the other way round in httpd_stop(): one of the two sees the other. */
 bool httpd_suspend(struct httpd_request *r, struct httpd_wait *w)
 {
     struct httpd_conn *c = r->conn;
     struct wait_queue *q = &c->server->waits;
 
     TRAP_BUG_ON(c->responded || c->suspended);
-    *w = (struct httpd_wait){ .conn = c, .server = c->server, .deadline = mono_add(mono_now(), q->span) };
-    (void)pthread_mutex_lock(&q->lock);
-    if (!q->closed) {
-        /* Before it can be found: a resume that comes before the suspension would be lost. */
-        MHD_suspend_connection(c->mhd);
-        atomic_store_explicit(&c->outcome, OUTCOME_WAITING, memory_order_relaxed);
-        queue_append(q, w);
-        atomic_fetch_add(&c->server->submitting, 1);
-        c->suspended = true;
+    atomic_fetch_add(&c->server->submitting, 1);
+    if (atomic_load(&q->closed)) {
+        atomic_fetch_sub(&c->server->submitting, 1);
+        return false;
     }
+    /* Before it can be found: a resume that comes before the suspension would be lost. Outside the lock: it is a system call. */
+    MHD_suspend_connection(c->mhd);
+    c->suspended = true;
+    atomic_store_explicit(&c->outcome, OUTCOME_WAITING, memory_order_relaxed);
+    *w = (struct httpd_wait){ .conn = c, .server = c->server };
+    (void)pthread_mutex_lock(&q->lock);
+    w->deadline = mono_add(mono_now(), q->span); /* under the lock: the queue stays in order */
+    queue_append(q, w);
     (void)pthread_mutex_unlock(&q->lock);
-    return c->suspended;
+    return true;
 }
 
 bool httpd_resume(struct httpd_wait *w)
@@ -110,9 +114,7 @@ enum trap_err wait_queue_start(struct wait_queue *q, span_t span)
 
 void wait_queue_close(struct wait_queue *q)
 {
-    (void)pthread_mutex_lock(&q->lock);
-    q->closed = true;
-    (void)pthread_mutex_unlock(&q->lock);
+    atomic_store(&q->closed, true);
 }
 
 void wait_queue_stop(struct wait_queue *q)

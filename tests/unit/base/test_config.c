@@ -89,7 +89,7 @@ static void test_default_daemons(void **state)
     assert_int_equal(c->web.visits_per_day, 1000000);
     assert_int_equal(c->web.connections_max, 10000);
     assert_int_equal(c->web.connections_per_ip, 1000);
-    assert_int_equal(c->web.header_max_bytes, 16384);
+    assert_int_equal(c->web.header_max_bytes, 8192);
     assert_span(c->web.idle_timeout, SPAN_S(30));
     assert_string_equal(c->web.terms, "");
     assert_int_equal(c->smtp.listen.n + c->smtp.proxy_listen.n, 0);

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 static struct visit_window *w;
+
 static uint32_t serial; /* of the next visit that is committed */
 
 static int begin(void **state)
@@ -30,12 +31,27 @@ static void make(uint32_t entries, uint32_t per_hour, uint64_t per_day)
 static const wall_t today = { 1700000000000000 };
 static struct window_key key_of(struct ip client, const char *agent, const char *page)
 {
-    return (struct window_key){ client, 0, bytes_str(agent), bytes_str(page), { 1000000 }, today };
+    return (struct window_key){ client, 0, bytes_str(agent), bytes_str(page), { 1000000 }, today, 0, 0 };
 }
 static mono_t minute(int64_t n)
 {
     return (mono_t){ 1000000 + n * 60000 };
 }
+/* As trapweb does: look, then enter. */
+static enum window_answer look(const struct window_key *key, struct shown *shown)
+{
+    struct window_key k = *key;
+
+    return window_look(w, &k, shown);
+}
+static enum window_answer enter(const struct window_key *key, struct window_waiter *me, struct shown *shown, uint32_t *entry)
+{
+    struct window_key k = *key;
+
+    assert_int_equal(window_look(w, &k, shown), WINDOW_MISS);
+    return window_enter(w, &k, me, shown, entry);
+}
+
 /* One request that commits at once where it makes a visit: gives the serial it shows, 0 for none. */
 static uint32_t request(const struct window_key *asked, mono_t now)
 {
@@ -137,9 +153,9 @@ static void test_per_day(void **state)
     assert_int_equal(request(&a, minute(0)), 100);
     assert_int_equal(request(&b, minute(0)), 101);
     assert_int_equal(request(&c, minute(0)), 0);
-    assert_int_equal(window_enter(w, &c, &me, &shown, &entry), WINDOW_SPENT);
+    assert_int_equal(enter(&c, &me, &shown, &entry), WINDOW_SPENT);
     assert_int_equal(request(&b, minute(0)), 101);
-    assert_int_equal(window_enter(w, &tomorrow, &me, &shown, &entry), WINDOW_NEW);
+    assert_int_equal(enter(&tomorrow, &me, &shown, &entry), WINDOW_NEW);
 }
 
 static size_t list_length(const struct window_waiter *list)
@@ -161,16 +177,16 @@ static void test_waiting(void **state)
 
     (void)state;
     make(64, 0, 0);
-    assert_int_equal(window_enter(w, &a, &me[0], &out, &entry), WINDOW_NEW);
-    assert_int_equal(window_look(w, &a, &out), WINDOW_MISS);
-    assert_int_equal(window_enter(w, &a, &me[1], &out, &unused), WINDOW_WAIT);
-    assert_int_equal(window_enter(w, &a, &me[2], &out, &unused), WINDOW_WAIT);
+    assert_int_equal(enter(&a, &me[0], &out, &entry), WINDOW_NEW);
+    assert_int_equal(look(&a, &out), WINDOW_MISS);
+    assert_int_equal(enter(&a, &me[1], &out, &unused), WINDOW_WAIT);
+    assert_int_equal(enter(&a, &me[2], &out, &unused), WINDOW_WAIT);
     assert_int_equal(list_length(window_next(w, entry, &shown, minute(0))), 3);
     /* one more before the entry is closed: it is not lost */
-    assert_int_equal(window_enter(w, &a, &me[3], &out, &unused), WINDOW_WAIT);
+    assert_int_equal(enter(&a, &me[3], &out, &unused), WINDOW_WAIT);
     assert_ptr_equal(window_next(w, entry, &shown, minute(0)), &me[3]);
     assert_null(window_next(w, entry, &shown, minute(0)));
-    assert_int_equal(window_look(w, &a, &out), WINDOW_SHOW);
+    assert_int_equal(look(&a, &out), WINDOW_SHOW);
     assert_int_equal(out.serial, 7);
     assert_int_equal(out.layout, 3);
 }
@@ -184,10 +200,10 @@ static void test_failed_commit(void **state)
 
     (void)state;
     make(64, 0, 0);
-    assert_int_equal(window_enter(w, &a, &me, &out, &entry), WINDOW_NEW);
+    assert_int_equal(enter(&a, &me, &out, &entry), WINDOW_NEW);
     assert_ptr_equal(window_next(w, entry, NULL, minute(0)), &me);
     assert_null(window_next(w, entry, NULL, minute(0)));
-    assert_int_equal(window_look(w, &a, &out), WINDOW_MISS);
+    assert_int_equal(look(&a, &out), WINDOW_MISS);
     assert_int_equal(request(&a, minute(0)), 100); /* and the next one tries again */
 }
 
@@ -200,7 +216,7 @@ static void test_bounded(void **state)
 
     (void)state;
     make(16, 0, 0);
-    assert_int_equal(window_enter(w, &first, &held, &out, &entry), WINDOW_NEW);
+    assert_int_equal(enter(&first, &held, &out, &entry), WINDOW_NEW);
     for (unsigned i = 0; i < 1000; i++) {
         const struct window_key k = key_of(ip_v4(8, 8, (uint8_t)(i >> 8), (uint8_t)i), "", "/");
         const uint32_t mine = serial;
@@ -208,7 +224,7 @@ static void test_bounded(void **state)
         assert_int_equal(request(&k, minute(0)), mine); /* the newest is always there */
     }
     assert_int_equal(window_count(w), 16);
-    assert_int_equal(window_enter(w, &first, &me, &out, &unused), WINDOW_WAIT); /* never pushed out */
+    assert_int_equal(enter(&first, &me, &out, &unused), WINDOW_WAIT); /* never pushed out */
     out = (struct shown){ 1, 5, 0 };
     assert_int_equal(list_length(window_next(w, entry, &out, minute(0))), 2);
     assert_null(window_next(w, entry, &out, minute(0)));
@@ -227,7 +243,7 @@ static void test_all_waiting(void **state)
     make(8, 0, 0);
     for (unsigned i = 0; i < 16; i++) {
         const struct window_key k = key_of(ip_v4(8, 8, 8, (uint8_t)i), "", "/");
-        const enum window_answer answer = window_enter(w, &k, &me[i], &out, &entry);
+        const enum window_answer answer = enter(&k, &me[i], &out, &entry);
         assert_true(answer == WINDOW_NEW || answer == WINDOW_BUSY);
         made += answer == WINDOW_NEW;
     }
