@@ -1,5 +1,4 @@
 /* lists.c - who is never listed: reading the files, joining the sets, finding the list that saved somebody. */
-#include <base/log.h>
 #include <policy/lists.h>
 
 #include <errno.h>
@@ -29,20 +28,23 @@ static enum trap_err load_files(const struct strings *files, struct prefix_set *
     return err;
 }
 
-static bool is_fresh(const char *path, wall_t as_of)
+/* Says in `why` what is wrong with it. */
+static bool is_fresh(const char *path, wall_t as_of, struct err_text *why)
 {
+    char age[WALL_TEXT_MAX];
     struct stat st;
 
     if (stat(path, &st) == -1) {
-        log_warning("policy.guard.unreadable", LOG_STR("file", path), LOG_ERRNO());
+        err_text_set(why, "guard: %s: %s", path, strerrordesc_np(errno));
         return false;
     }
     const wall_t changed = { st.st_mtim.tv_sec * WALL_US_PER_S + st.st_mtim.tv_nsec / 1000 };
-    if (wall_diff(as_of, changed).ms > GUARD_AGE_MAX.ms) {
-        log_warning("policy.guard.old", LOG_STR("file", path), LOG_SPAN("age", wall_diff(as_of, changed)));
-        return false;
-    }
-    return true;
+    const span_t since = wall_diff(as_of, changed);
+    if (since.ms <= GUARD_AGE_MAX.ms)
+        return true;
+    err_text_set(why, "guard: %s was made %s ago; renew it at least every 7 days", path,
+                 span_text(since, age));
+    return false;
 }
 
 /* A guard that is not there is a state of operation, not an error: harvesters are still published. */
@@ -56,8 +58,11 @@ static enum trap_err load_guard(const struct config *c, wall_t as_of, struct lis
         const enum trap_err err = prefix_set_load_file(&l->set[LIST_GUARD], path, why);
         if (err != TRAP_OK && err != TRAP_ENOENT)
             return err;
-        fresh = is_fresh(path, as_of) && fresh;
+        fresh = fresh && is_fresh(path, as_of, why);
     }
+    if (fresh && l->set[LIST_GUARD].n == 0)
+        err_text_set(why, "guard: guard_files name no address; put the outbound ranges of the mail providers "
+                          "there, or say guard = off");
     l->guard_missing = !l->guard_off && (!fresh || l->set[LIST_GUARD].n == 0);
     return TRAP_OK;
 }

@@ -189,6 +189,7 @@ static void test_guard(void **state)
     lists_free(&l);
     assert_trap_ok(lists_load(&c, NULL, second(7 * 86400 + 1), &l, &why), why);
     assert_true(l.guard_missing);
+    assert_non_null(strstr(why.text, "renew it"));
     assert_int_equal(l.set[LIST_GUARD].n, 1); /* old ranges still save */
     lists_free(&l);
 

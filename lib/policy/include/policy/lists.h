@@ -3,7 +3,7 @@
  * Parts:   special-use space (IANA), the configuration's never_list and never_list_files, acts `allow`, the guard's provider ranges,
  *          crawler ranges (harvesters only). Every output is listing minus these, as set difference on prefixes.
  * Errors:  a file of never_list_files or crawler_files that cannot be read, and a bad line anywhere: file:line, nothing is published. A guard
- *          file that is not there or whose mtime lies more than 7 days before as_of makes guard_missing, no error.
+ *          file that is not there or whose mtime lies more than 7 days before as_of makes guard_missing, no error: `why` then says what to do.
  *          An act whose subject cannot be read: TRAP_ECORRUPT.
  * Owns:    the sets. Read-only after lists_load(). Threads: any reader. Tests: tests/unit/policy/test_lists.c
  */
