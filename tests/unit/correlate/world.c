@@ -78,19 +78,19 @@ static int by_time_session(const void *a, const void *b)
     return (x->at.us > y->at.us) - (x->at.us < y->at.us);
 }
 
-static void make_visits(struct story *s, uint32_t days)
+static void make_visits(struct story *s, struct story_size size)
 {
     uint32_t epoch[WORLD_NODES] = { 1, 1 }, serial[WORLD_NODES] = { 0 };
 
     for (size_t i = 0; i < s->visits; i++) {
         struct story_visit *v = &s->visit[i];
         *v = (struct story_visit){ .node = (uint8_t)(1 + story_random(s, WORLD_NODES)),
-                                   .at = random_time(s, days) };
+                                   .at = random_time(s, size.days) };
         v->client = random_ip(s, 10);
         for (unsigned slot = 0; slot < VISIT_SLOTS; slot++)
             v->recipe |= (story_random(s, 3) == 0 ? 0 : 1 + story_random(s, 9)) << (8 * slot);
         v->flags = story_random(s, 8) == 0 ? VISIT_BATCH : story_random(s, 8) == 0 ? VISIT_CRAWLER : 0;
-        v->raise = story_random(s, 25) == 0;
+        v->raise = story_random(s, 25) == 0 && !size.one_epoch;
     }
     qsort(s->visit, s->visits, sizeof *s->visit, by_time_visit);
     for (size_t i = 0; i < s->visits; i++) {
@@ -183,7 +183,7 @@ void story_make(struct story *s, uint64_t seed, struct story_size size)
     s->hit = calloc(size.hits + 1, sizeof *s->hit);
     s->session = calloc(size.sessions + 1, sizeof *s->session);
     assert_true(s->visit != NULL && s->hit != NULL && s->session != NULL);
-    make_visits(s, size.days);
+    make_visits(s, size);
     make_hits(s, size.days);
     make_sessions(s, size.days);
 }

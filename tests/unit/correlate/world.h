@@ -52,6 +52,7 @@ struct story {
 struct story_size {
     size_t visits, hits, sessions;
     uint32_t days;
+    bool one_epoch;
 };
 void story_make(struct story *s, uint64_t seed, struct story_size size);
 void story_free(struct story *s);
