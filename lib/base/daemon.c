@@ -107,7 +107,8 @@ int daemon_signal_fd(void)
     (void)sigaddset(&stop, SIGTERM);
     (void)sigaddset(&stop, SIGINT);
     (void)sigaddset(&stop, SIGHUP);
-    if (sigaction(SIGPIPE, &ignore, NULL) == -1)
+    /* A file size limit is a full disk: EFBIG, not the end of the program. */
+    if (sigaction(SIGPIPE, &ignore, NULL) == -1 || sigaction(SIGXFSZ, &ignore, NULL) == -1)
         return -1;
     errno = pthread_sigmask(SIG_BLOCK, &stop, NULL);
     if (errno != 0)

@@ -79,7 +79,8 @@ class Installation:
     def __exit__(self, *_):
         self.close()
 
-    def close(self):
+    def close_daemons(self):
+        """Ends what still runs."""
         for p in reversed(self.processes):
             if p.poll() is None:
                 p.send_signal(signal.SIGTERM)
@@ -89,6 +90,10 @@ class Installation:
             except subprocess.TimeoutExpired:
                 p.kill()
                 p.wait()
+        self.processes.clear()
+
+    def close(self):
+        self.close_daemons()
         if os.environ.get("TRAPLINE_TEST_KEEP"):
             print("kept:", self.top)
         else:
@@ -133,8 +138,12 @@ class Installation:
         path = self.top / "log"
         return path.read_text(errors="replace")[-4000:] if path.exists() else ""
 
+    def database(self, name):
+        """A connection that only reads; the caller closes it."""
+        return sqlite3.connect(f"file:{self.dir}/{name}.db?mode=ro", uri=True, timeout=10)
+
     def sql(self, name, query, *values):
-        with contextlib.closing(sqlite3.connect(f"file:{self.dir}/{name}.db?mode=ro", uri=True, timeout=10)) as db:
+        with contextlib.closing(self.database(name)) as db:
             return db.execute(query, values).fetchall()
 
     # ---- peers ----

@@ -31,7 +31,8 @@ const char *daemon_version(void);
 /* $TRAPLINE_CONF, else /etc/trapline/trapline.conf. */
 const char *daemon_default_config(void);
 
-/* Blocks SIGTERM, SIGINT, SIGHUP in all threads made later and returns a signalfd for them (-1: errno). SIGPIPE is ignored. */
+/* Blocks SIGTERM, SIGINT, SIGHUP in all threads made later and returns a signalfd for them (-1: errno). SIGPIPE and SIGXFSZ
+ * are ignored. */
 int daemon_signal_fd(void);
 
 /* Tells a supervisor (NOTIFY_SOCKET, systemd's protocol) "READY=1". Does nothing without one. */

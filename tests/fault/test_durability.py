@@ -1,0 +1,107 @@
+"""Promise 1: pull the plug at any moment, whatever a client was shown or told is still true.
+
+trapweb and trapsmtp run under the recorder with eight clients at a time; the checker rebuilds every disk that a power cut may leave.
+Then the same with fsync taken away, as a whole and one file at a time: the checker must find what is lost.
+"""
+import pathlib
+import shutil
+import sys
+
+import crash_check
+import crash_disk
+import fault_lib
+import promises
+from fault_lib import testlib
+
+PAGES = MESSAGES = 200
+DOMAINS = ("trap.test", "second.test")
+# Small, so that checkpoints fall into the run.
+CONFIG = 'store { wal_max = "1M"  free_min = "0" }\ntrap "sales@old.test" { class = "pristine" }\n'
+
+
+def pages(t, count):
+    """Each visit with a page and an agent of its own, both long: much to write, so that checkpoints fall into the run."""
+    def visit(n):
+        ask = {"path": f"/page/{n}/{'long' * 100}", "client": fault_lib.client_ip(n), "agent": f"Reader/{n} {'wide ' * 90}"}
+        status, _, body = t.get(**ask)
+        assert status == 200 and testlib.extract(body), f"page {n}: {status}, no address"
+        if n % 10 == 0:     # again: the same addresses, no new visit
+            assert testlib.extract(t.get(**ask)[2]) == testlib.extract(body)
+
+    fault_lib.in_parallel(8, visit, *range(count))
+
+
+def has_checkpoint(records, name):
+    """Was the database's main file written and synced while promises were still made?"""
+    last = max(r.number for r in records if r.kind == "send")
+    paths = {}
+    for r in records[:last]:
+        if r.kind == "open":
+            paths[r.fd] = r.path
+        if r.kind == "sync_end" and paths.get(r.fd) == name:
+            return True
+    return False
+
+
+def messages(t, count):
+    """Each sender delivers ten messages on one connection; every fifth goes to postmaster, too, or alone."""
+    recipients = (["sales@old.test"], ["sales@old.test", "postmaster@trap.test"], ["sales@old.test"], ["abuse@trap.test"],
+                  ["sales@old.test"])
+
+    def deliver(n):
+        with t.smtp(client=fault_lib.client_ip(n)) as s:
+            for i in range(10):
+                body = f"Subject: offer {n}.{i}\r\n\r\nmessage {n}.{i}\r\n{'text ' * (n % 7) * 100}\r\nend of {n}.{i}\r\n".encode()
+                code = s.message(f"s{n}.{i}@sender.example", recipients[i % 5], body)
+                assert code == 250, f"message {n}.{i}: {code}"
+            s.expect("QUIT", 221)
+
+    fault_lib.in_parallel(8, deliver, *range(count // 10))
+
+
+def checked(build, top, program, work, count, drop=""):
+    place = top / (program + (".drop-" + drop.replace("/", "_") if drop else ""))
+    place.mkdir()
+    with testlib.Installation(build, config=CONFIG, trap_domains=DOMAINS) as t:
+        shutil.copytree(t.dir, place / "start", symlinks=True)
+        daemon = t.start(program, env=fault_lib.recorder_env(build, t.dir, place / "log", fsync_drop=drop))
+        work(t, count)
+        code = t.stop(daemon)
+        assert code == 0, f"{program} ended with {code}:\n{t.log()}"
+        logs = list(place.glob(f"log.{program}.*"))
+        assert len(logs) == 1, logs
+        records = crash_disk.read_log(logs[0])
+        watcher = promises.Messages()
+        if program == "trapweb":
+            watcher = promises.Pages(promises.Decoder(build, t.dir), DOMAINS)
+            watcher.prepare(records)
+        disk, result = crash_check.check(records, place / "start", watcher)
+        syncs = sum(r.kind == "sync_end" for r in records)
+        print(f"{program}{' without fsync of ' + drop if drop else ''}: {count} in, {syncs} syncs, {result}", flush=True)
+        if not drop:
+            assert result.violations == [], "\n".join(result.violations)
+            assert disk.differences(t.dir) == [], disk.differences(t.dir)
+            assert has_checkpoint(records, "visits.db" if program == "trapweb" else "hits.db"), "no checkpoint fell into the run"
+        return watcher, result
+
+
+def main(build):
+    top = pathlib.Path(testlib.tempfile.mkdtemp(prefix="trapline-durability."))
+    try:
+        watcher, result = checked(build, top, "trapweb", pages, PAGES)
+        assert len({(e, s) for e, s, _ in watcher.shown}) == PAGES, len(watcher.shown)
+        watcher, result = checked(build, top, "trapsmtp", messages, MESSAGES)
+        assert len(watcher.told) == MESSAGES * 4 // 5 and len(watcher.kept) == MESSAGES * 2 // 5, (len(watcher.told), len(watcher.kept))
+
+        for program, work, drops in (("trapweb", pages, ("1", "visits.db-wal", ".")),
+                                     ("trapsmtp", messages, ("1", "hits.db-wal", "postmaster"))):
+            for drop in drops:
+                _, result = checked(build, top, program, work, 20, drop)
+                assert result.violations, f"{program} without fsync of {drop}: nothing was found"
+                print("   ", result.violations[0])
+    finally:
+        shutil.rmtree(top)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

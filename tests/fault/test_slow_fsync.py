@@ -1,0 +1,104 @@
+"""A disk whose fsync takes 5 and 20 ms: promises hold, pages come in time and with addresses, and many wait for one fsync.
+
+With an fsync slower than commit_deadline the pages come in time, too: without addresses, and their visits are marked as not shown.
+"""
+import contextlib
+import pathlib
+import sys
+import tempfile
+import time
+
+import crash_disk
+import fault_lib
+import promises
+from fault_lib import testlib
+
+DEADLINE_S = 0.150      # default of web.commit_deadline
+MARGIN_S = 0.250        # two busy cores, and a client in Python
+CONFIG = 'store { wal_max = "1M"  free_min = "0" }\ntrap "sales@old.test" { class = "pristine" }\n'
+
+
+@contextlib.contextmanager
+def slow(build, program, fsync_ms):
+    """(installation, function that counts the fsyncs so far)"""
+    with testlib.Installation(build, config=CONFIG) as t, tempfile.TemporaryDirectory(prefix="trapline-slow.") as logs:
+        t.start(program, env=fault_lib.recorder_env(build, t.dir, f"{logs}/log", fsync_ms=fsync_ms))
+
+        def syncs():
+            return sum(r.kind == "sync_begin" for log in pathlib.Path(logs).glob("log.*") for r in crash_disk.read_log(log))
+
+        yield t, syncs
+
+
+def rate(clients, seconds, done, syncs):
+    """(done per second, done per fsync) under the load of clients."""
+    fsyncs, before = syncs(), done()
+    began = time.monotonic()
+    clients.start()
+    time.sleep(seconds)
+    clients.stop()
+    took, count = time.monotonic() - began, done() - before
+    return count / took, count / max(1, syncs() - fsyncs)
+
+
+def percentile(values, p):
+    return sorted(values)[min(len(values) - 1, int(len(values) * p))]
+
+
+def pages(build, fsync_ms):
+    with slow(build, "trapweb", fsync_ms) as (t, syncs):
+        one, many = fault_lib.Clients(t, [], 1, 0), fault_lib.Clients(t, [], 12, 0)
+        many.next = 100000      # other visitors
+        single = rate(one, 2, lambda: len(one.latency), syncs)
+        group = rate(many, 2, lambda: len(many.latency), syncs)
+        p99 = percentile(many.latency, 0.99)
+        print(f"trapweb, fsync {fsync_ms} ms: 1 client {single[0]:.0f} pages/s, {single[1]:.1f} a fsync; 12 clients {group[0]:.0f} pages/s, "
+              f"{group[1]:.1f} a fsync; p99 {p99 * 1000:.0f} ms; {many.bare} of {len(many.latency)} without addresses")
+        assert p99 < DEADLINE_S + MARGIN_S, p99
+        assert many.bare <= len(many.latency) // (50 if fsync_ms <= 5 else 10), f"{many.bare} of {len(many.latency)} pages without addresses"
+        assert single[0] <= 1000 / fsync_ms, "pages came faster than their fsync"
+        assert group[0] > 2 * single[0], "throughput does not grow with concurrency"
+        assert group[1] > 2, "every page has an fsync of its own"
+        lost = one.lost(promises.Decoder(build, t.dir)) + many.lost(promises.Decoder(build, t.dir))
+        assert not lost, lost[:3]
+
+
+def messages(build, fsync_ms):
+    with slow(build, "trapsmtp", fsync_ms) as (t, syncs):
+        one, many = fault_lib.Clients(t, ["sales@old.test"], 0, 1), fault_lib.Clients(t, ["sales@old.test"], 0, 12)
+        many.next = 100000
+        single = rate(one, 2, lambda: len(one.told), syncs)
+        group = rate(many, 2, lambda: len(many.told), syncs)
+        print(f"trapsmtp, fsync {fsync_ms} ms: 1 client {single[0]:.0f} messages/s, {single[1]:.1f} a fsync; "
+              f"12 clients {group[0]:.0f} messages/s, {group[1]:.1f} a fsync; refused {many.refused}")
+        assert single[0] <= 1000 / fsync_ms, "250 came faster than its fsync"
+        assert group[0] > 2 * single[0], "throughput does not grow with concurrency"
+        assert group[1] > 1.5, "every message has an fsync of its own"
+        assert one.refused == many.refused == 0
+        lost = one.lost(promises.Decoder(build, t.dir)) + many.lost(promises.Decoder(build, t.dir))
+        assert not lost, lost[:3]
+
+
+def slower_than_the_deadline(build):
+    with slow(build, "trapweb", 400) as (t, _):
+        clients = fault_lib.Clients(t, [], 6, 0)
+        clients.start()
+        time.sleep(2)
+        clients.stop()
+        worst = max(clients.latency)
+        print(f"trapweb, fsync 400 ms: {clients.bare} of {len(clients.latency)} without addresses, slowest page {worst * 1000:.0f} ms")
+        assert worst < DEADLINE_S + MARGIN_S and clients.bare > len(clients.latency) // 2
+        lost = clients.lost(promises.Decoder(build, t.dir))
+        assert not lost, lost[:3]
+        testlib.wait_for("visits that nobody saw are marked", lambda: t.sql("visits", "SELECT count(*) FROM not_shown")[0][0] > 0)
+
+
+def main(build):
+    for fsync_ms in (5, 20):
+        pages(build, fsync_ms)
+        messages(build, fsync_ms)
+    slower_than_the_deadline(build)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
