@@ -9,7 +9,8 @@ struct job {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct job *waiting;
 static atomic_uint given, completed, late, in_time, fallback, dropped, refused;
-static bool answer_at_once;
+static bool answer_at_once, slow_handler;
+static atomic_uint suspended;
 
 static void respond_text(struct httpd_request *r, const char *text)
 {
@@ -55,6 +56,9 @@ static void on_request(struct httpd_request *r, void *arg)
         respond_text(r, "stopping");
         return;
     }
+    atomic_fetch_add(&suspended, 1);
+    if (slow_handler)
+        pause_ms(100);
     atomic_fetch_add(&given, 1);
     if (answer_at_once) { /* resumed before the handler comes back */
         complete(j);
@@ -91,9 +95,9 @@ static void on_dropped(struct httpd_wait *w, void *arg)
 static int reset(void **state)
 {
     (void)state;
-    given = completed = late = in_time = fallback = dropped = refused = 0;
+    suspended = given = completed = late = in_time = fallback = dropped = refused = 0;
     waiting = NULL;
-    answer_at_once = false;
+    answer_at_once = slow_handler = false;
     return 0;
 }
 
@@ -255,12 +259,32 @@ static void test_stop_with_suspended(void **state)
     assert_int_equal(in_time, 32);
 }
 
+/* The stop comes between the suspension and the hand-over of the job: the drain must still find the job. */
+static void test_stop_in_handler(void **state)
+{
+    struct httpd_options o = { .request = on_request, .resumed = on_resumed, .dropped = on_dropped, .deadline = SPAN_S(20) };
+    struct httpd *h = server_start(&o);
+    pthread_t client;
+
+    (void)state;
+    slow_handler = true;
+    atomic_store(&answers, 0);
+    assert_int_equal(pthread_create(&client, NULL, stop_client, h), 0);
+    while (atomic_load(&suspended) != 1)
+        pause_ms(1);
+    httpd_stop(&h, drain, NULL);
+    (void)pthread_join(client, NULL);
+    assert_int_equal(answers, 1);
+    assert_int_equal(in_time, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_in_time, reset),     cmocka_unit_test_setup(test_deadline, reset),
         cmocka_unit_test_setup(test_client_gone, reset), cmocka_unit_test_setup(test_race, reset),
         cmocka_unit_test_setup(test_stop_with_suspended, reset),
+        cmocka_unit_test_setup(test_stop_in_handler, reset),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
