@@ -120,7 +120,7 @@ static const struct conf_key web_keys[] = {
         "Addresses and ports for HTTP. Empty: none."),
     KEY("trusted_proxies", CONF_TRUSTED, NULL, 0, 0, config, web.trusted_proxies,
         "Networks of your reverse proxies, whose X-Forwarded-For and Forwarded are believed."),
-    KEY("threads", CONF_U32, "2", 1, 64, config, web.threads, "Threads that serve pages."),
+    KEY("threads", CONF_U32, "2", 1, 64, config, web.threads, "Threads that serve pages, for each address of listen."),
     KEY("commit_deadline", CONF_SPAN, "150ms", 1, 10 * MS_S, config, web.commit_deadline,
         "How long a page waits until its visit is on disk; then it goes out without addresses."),
     KEY("visit_window", CONF_SPAN, "1h", 0, 7 * MS_D, config, web.visit_window,
