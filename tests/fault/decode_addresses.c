@@ -1,4 +1,5 @@
-/* decode_addresses - what the addresses on standard input say: one a line, `node epoch serial slot`, or `-`.
+/* decode_addresses - what the addresses on standard input say: one a line, every reading of it as `node epoch serial slot`, the readings
+ * apart by a comma, or `-`.
  *
  * Use:     decode_addresses STATE_DIR < ADDRESSES. Keys and epochs are those of the installation. For the fault tests, which look
  *          for the visits of thousands of addresses.
@@ -20,16 +21,19 @@ static int fail(const struct err_text *why)
 
 static void decode(struct mint *mint, const struct mint_window *window, struct bytes address)
 {
-    struct mint_ref ref;
-    size_t at = 0;
+    struct mint_ref refs[MINT_READINGS_MAX];
+    bool repaired = false;
+    size_t at = 0, n = 0;
 
     while (at < address.n && address.p[at] != '@')
         at++;
-    if (at < address.n && mint_decode(mint, mint_domain(mint, bytes_skip(address, at + 1)), bytes_take(address, at), window,
-                                      &ref) == TRAP_OK)
-        (void)printf("%u %u %u %u\n", ref.node, ref.epoch, ref.serial, ref.slot);
-    else
-        (void)puts("-");
+    if (at < address.n)
+        n = mint_read_all(mint, mint_domain(mint, bytes_skip(address, at + 1)), bytes_take(address, at), window, refs, &repaired);
+    if (n == 0 || repaired)
+        (void)printf("-");
+    for (size_t i = 0; i < n && !repaired; i++)
+        (void)printf("%s%u %u %u %u", i == 0 ? "" : ",", refs[i].node, refs[i].epoch, refs[i].serial, refs[i].slot);
+    (void)puts("");
 }
 
 int main(int argc, char **argv)

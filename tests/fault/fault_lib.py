@@ -156,7 +156,7 @@ class Clients:
         with self.lock:
             pages, told = dict(self.pages), dict(self.told)
         decoder.learn(pages)
-        shown = {decoder.known[a][1:]: client for a, client in pages.items() if decoder.known[a] is not None}
+        shown = {a: (decoder.known[a], client) for a, client in pages.items() if decoder.known[a]}
         with contextlib.closing(self.t.database("visits")) as db:
             lost = list(promises.missing_visits(db, shown))
         with contextlib.closing(self.t.database("hits")) as db:

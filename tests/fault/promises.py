@@ -16,7 +16,7 @@ ADDRESS_MAX = 320
 
 
 class Decoder:
-    """address -> (node, epoch, serial, slot), or None for what was not minted here."""
+    """address -> [(node, epoch, serial, slot)], every reading of it (mint.h says why there may be two); [] for what was not minted."""
 
     def __init__(self, build, state):
         self.command, self.known = [f"{build}/tests/fault/decode_addresses", str(state)], {}
@@ -27,7 +27,7 @@ class Decoder:
             return
         done = subprocess.run(self.command, input="".join(a + "\n" for a in new), capture_output=True, text=True, check=True, timeout=60)
         for address, line in zip(new, done.stdout.splitlines(), strict=True):
-            self.known[address] = None if line == "-" else tuple(int(n) for n in line.split())
+            self.known[address] = [] if line == "-" else [tuple(int(n) for n in reading.split()) for reading in line.split(",")]
 
     def decode(self, address):
         self.learn([address])
@@ -47,19 +47,27 @@ def read_visits(db):
 
 
 def missing_visits(db, shown):
-    """shown: {(epoch, serial, slot): client}. What the database does not know, as texts."""
+    """shown: {address: (readings, client)}. What the database does not know, as texts."""
     epochs, visits, hidden = read_visits(db)
-    for (epoch, serial, slot), client in shown.items():
-        seq = epochs.get(epoch, -1 << 40) + serial
-        row = visits.get(seq)
-        if row is None:
-            yield f"an address was shown to {client}, its visit (epoch {epoch}, serial {serial}) is not on record"
-        elif row[0] != ipaddress.ip_address(client).packed:
-            yield f"visit {seq} was shown to {client}, but is on record for {ipaddress.ip_address(row[0])}"
-        elif (row[1] >> (8 * slot)) & 255 == 0:
-            yield f"visit {seq}: slot {slot} was shown and is not in its recipe"
-        elif seq in hidden:
-            yield f"visit {seq} was shown to {client} and is marked as not shown"
+    for address, (readings, client) in shown.items():
+        wrong = [why_wrong(reading, client, epochs, visits, hidden) for reading in readings]
+        if all(wrong):
+            yield f"{address} was shown to {client}: {wrong[0]}"
+
+
+def why_wrong(reading, client, epochs, visits, hidden):
+    """None where the visit is as it must be."""
+    _, epoch, serial, slot = reading
+    seq = epochs.get(epoch, -1 << 40) + serial
+    if seq not in visits:
+        return f"its visit (epoch {epoch}, serial {serial}) is not on record"
+    if visits[seq][0] != ipaddress.ip_address(client).packed:
+        return f"visit {seq} is on record for {ipaddress.ip_address(visits[seq][0])}"
+    if (visits[seq][1] >> (8 * slot)) & 255 == 0:
+        return f"slot {slot} is not in the recipe of visit {seq}"
+    if seq in hidden:
+        return f"visit {seq} is marked as not shown"
+    return None
 
 
 def missing_hits(db, told):
@@ -105,10 +113,10 @@ class Pages(crash_check.Watcher):
         text = self.tails.get(r.fd, b"") + r.data
         self.tails[r.fd] = text[-ADDRESS_MAX:]
         before = len(self.shown)
-        for address in self.pattern.findall(text):
-            ref = self.decoder.decode(address.decode())
-            if ref is not None:
-                self.shown[ref[1:]] = self.clients[r.fd]
+        for address in (a.decode() for a in self.pattern.findall(text)):
+            readings = self.decoder.decode(address)
+            if readings:
+                self.shown[address] = (readings, self.clients[r.fd])
         return len(self.shown) > before
 
     def wanted(self, path):
@@ -126,7 +134,7 @@ class Pages(crash_check.Watcher):
         """An epoch is announced before an address of it is shown."""
         text = (directory / "snap" / "epochs").read_text() if (directory / "snap" / "epochs").exists() else ""
         newest = re.search(r"^1 (\d+)$", text, re.MULTILINE)
-        used = max((epoch for epoch, _, _ in self.shown), default=0)
+        used = max((min(epoch for _, epoch, _, _ in readings) for readings, _ in self.shown.values()), default=0)
         if used and (newest is None or int(newest.group(1)) < used):
             return [f"an address of epoch {used} was shown, announced is {text!r}"]
         return []
