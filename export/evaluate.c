@@ -73,7 +73,7 @@ enum trap_err export_evaluate(const struct export_env *env, wall_t as_of, const 
         if (err != TRAP_OK)
             err_text_set(why, "no memory for the texts of the policies");
     } else if (last_good != NULL) {
-        *why = e.kept;
+        err_text_set(why, "no memory for the lists of who is never listed");
     }
     if (err == TRAP_OK)
         err = compute(env, &e, why);

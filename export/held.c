@@ -4,11 +4,20 @@
 /* An act `delist` may be on disk a little later than its own time says. */
 enum { ACT_LATE_S = 10 };
 
+/* An operator's listing that he took back, or whose end has come. */
+static bool deny_ended(const struct zone_entry *e, const struct acts_view *acts)
+{
+    for (size_t i = 0; e->reason == LISTING_DENY && i < acts->deny_count; i++)
+        if (prefix_covers(acts->deny[i].prefix, e->prefix))
+            return false;
+    return e->reason == LISTING_DENY;
+}
+
 static bool must_go(const struct zone_entry *e, const struct prefix_set *forbidden, wall_t shown_as_of,
                     const struct publish_input *in)
 {
-    if (e->until.us <= in->as_of.us || prefix_set_overlaps(forbidden, e->prefix, NULL) ||
-        prefix_set_overlaps(special_use(), e->prefix, NULL))
+    if (e->until.us <= in->as_of.us || deny_ended(e, in->acts) ||
+        prefix_set_overlaps(forbidden, e->prefix, NULL) || prefix_set_overlaps(special_use(), e->prefix, NULL))
         return true;
     for (size_t i = 0; i < in->acts->delist_count; i++) {
         const struct act_prefix *d = &in->acts->delist[i];

@@ -5,7 +5,9 @@
 
 static enum trap_err add_member(const struct published_change *c, void *arg)
 {
-    return zone_entries_add(arg, (struct zone_entry){ .prefix = c->prefix, .until = c->until, .reason = LISTING_EVIDENCE });
+    const uint8_t reason = bytes_eq(c->reason, BYTES("deny")) ? LISTING_DENY : LISTING_EVIDENCE;
+
+    return zone_entries_add(arg, (struct zone_entry){ .prefix = c->prefix, .until = c->until, .reason = reason });
 }
 
 enum trap_err publisher_members(struct store_db *db, const char *name, const char *type, struct zone_entries *out)

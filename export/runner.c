@@ -197,10 +197,10 @@ static wall_t as_of_now(const struct runner *r)
 
 /* ---- a run ---- */
 
-static void tell_held(struct runner *r, uint32_t held)
+static void tell_held(struct runner *r, uint32_t held, const struct err_text *guard)
 {
     if (held > 0 && !r->guard_told)
-        log_warning("export.guard.missing", LOG_U64("datasets", held),
+        log_warning("export.guard.missing", LOG_STR("why", guard->text), LOG_U64("datasets", held),
                     LOG_STR("effect", "senders zones take no additions; see guard_files, or set guard = \"off\""));
     r->guard_told = held > 0;
 }
@@ -224,7 +224,7 @@ static enum trap_err publish(struct runner *r, const struct export_eval *eval, m
     export_datasets_free(&r->plan, &in.dataset);
     if (err != TRAP_OK)
         return err;
-    tell_held(r, result.held);
+    tell_held(r, result.held, &eval->lists.guard_why);
     if (result.published)
         log_info("export.published", LOG_U64("serial", result.serial), LOG_U64("entries", result.entries),
                  LOG_U64("added", result.added), LOG_U64("removed", result.removed), LOG_U64("written", result.files_written),

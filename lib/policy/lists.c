@@ -19,13 +19,37 @@ const char *list_name(enum list_name n)
     return n < LIST_COUNT ? names[n] : "none";
 }
 
-static enum trap_err load_files(const struct strings *files, struct prefix_set *set, struct err_text *why)
+/* A load in progress. With last_good, a file that cannot be read leaves its list as it was there, and `kept` says so. */
+struct load {
+    const struct config *config;
+    wall_t as_of;
+    const struct lists *last_good; /* NULL: such a file is an error */
+    struct lists l;
+    struct err_text *why, *kept;
+};
+
+static enum trap_err read_files(const struct strings *files, struct prefix_set *set, struct err_text *why)
 {
     enum trap_err err = TRAP_OK;
 
     for (size_t i = 0; i < files->n && err == TRAP_OK; i++)
         err = prefix_set_load_file(set, files->v[i], why);
     return err;
+}
+
+/* The list as last_good had it. */
+static enum trap_err keep(struct load *load, enum list_name n)
+{
+    *load->kept = *load->why;
+    prefix_set_free(&load->l.set[n]);
+    return prefix_set_add_set(&load->l.set[n], &load->last_good->set[n]);
+}
+
+static enum trap_err load_files(struct load *load, const struct strings *files, enum list_name n)
+{
+    const enum trap_err err = read_files(files, &load->l.set[n], load->why);
+
+    return err == TRAP_OK || err == TRAP_ENOMEM || load->last_good == NULL ? err : keep(load, n);
 }
 
 /* Says in `why` what is wrong with it. */
@@ -42,28 +66,37 @@ static bool is_fresh(const char *path, wall_t as_of, struct err_text *why)
     const span_t since = wall_diff(as_of, changed);
     if (since.ms <= GUARD_AGE_MAX.ms)
         return true;
-    err_text_set(why, "guard: %s was made %s ago; renew it at least every 7 days", path,
-                 span_text(since, age));
+    err_text_set(why, "guard: %s was made %s ago; renew it at least every 7 days", path, span_text(since, age));
     return false;
 }
 
-/* A guard that is not there is a state of operation, not an error: harvesters are still published. */
-static enum trap_err load_guard(const struct config *c, wall_t as_of, struct lists *l, struct err_text *why)
+/* A guard that is not there is a state of operation, not an error: harvesters are still published, and a running program goes on sparing
+ * what the guard had. */
+static enum trap_err load_guard(struct load *load)
 {
-    bool fresh = true;
+    const struct strings *files = &load->config->guard_files;
+    struct lists *l = &load->l;
+    bool fresh = true, unread = false;
 
-    l->guard_off = c->guard_off;
-    for (size_t i = 0; i < c->guard_files.n; i++) {
-        const char *path = c->guard_files.v[i];
-        const enum trap_err err = prefix_set_load_file(&l->set[LIST_GUARD], path, why);
-        if (err != TRAP_OK && err != TRAP_ENOENT)
+    l->guard_off = load->config->guard_off;
+    for (size_t i = 0; i < files->n; i++) {
+        const enum trap_err err = prefix_set_load_file(&l->set[LIST_GUARD], files->v[i], load->why);
+
+        if (err == TRAP_ENOMEM || (err != TRAP_OK && err != TRAP_ENOENT && load->last_good == NULL))
             return err;
-        fresh = fresh && is_fresh(path, as_of, why);
+        unread = unread || err != TRAP_OK;
+        fresh = is_fresh(files->v[i], load->as_of, &l->guard_why) && fresh;
     }
-    if (fresh && l->set[LIST_GUARD].n == 0)
-        err_text_set(why, "guard: guard_files name no address; put the outbound ranges of the mail providers "
-                          "there, or say guard = off");
+    if (unread && load->last_good != NULL) {
+        fresh = fresh && !load->last_good->guard_missing;
+        l->guard_why = *load->why;
+        if (keep(load, LIST_GUARD) != TRAP_OK)
+            return TRAP_ENOMEM;
+    }
     l->guard_missing = !l->guard_off && (!fresh || l->set[LIST_GUARD].n == 0);
+    if (l->guard_missing && l->guard_why.text[0] == '\0')
+        err_text_set(&l->guard_why, "guard: guard_files name no address; put the outbound ranges of the mail providers "
+                                    "there, or say guard = off");
     return TRAP_OK;
 }
 
@@ -87,29 +120,49 @@ static enum trap_err join(struct lists *l)
     return err;
 }
 
+static enum trap_err load_all(struct load *load, const struct acts_view *acts, struct lists *out)
+{
+    struct lists *l = &load->l;
+    enum trap_err err;
+
+    err_text_set(load->why, "the lists of who is never listed need more memory");
+    err = load_files(load, &load->config->never_list_files, LIST_NEVER);
+    if (err == TRAP_OK)
+        err = prefix_set_add_set(&l->set[LIST_NEVER], &load->config->never_list);
+    for (size_t i = 0; acts != NULL && i < acts->allow_count && err == TRAP_OK; i++)
+        err = prefix_set_add(&l->set[LIST_ALLOW], acts->allow[i].prefix);
+    if (err == TRAP_OK)
+        err = load_files(load, &load->config->crawler_files, LIST_CRAWLERS);
+    if (err == TRAP_OK)
+        err = load_guard(load);
+    if (err == TRAP_OK)
+        err = join(l);
+    if (err != TRAP_OK) {
+        lists_free(l);
+        return err;
+    }
+    if (l->guard_missing)
+        *load->why = l->guard_why;
+    *out = *l;
+    return TRAP_OK;
+}
+
 enum trap_err lists_load(const struct config *c, const struct acts_view *acts, wall_t as_of,
                          struct lists *out, struct err_text *why)
 {
-    struct lists l = { 0 };
-    enum trap_err err = prefix_set_add_set(&l.set[LIST_NEVER], &c->never_list);
+    struct load load = { .config = c, .as_of = as_of, .why = why };
 
-    err_text_set(why, "the lists of who is never listed need more memory");
-    for (size_t i = 0; acts != NULL && i < acts->allow_count && err == TRAP_OK; i++)
-        err = prefix_set_add(&l.set[LIST_ALLOW], acts->allow[i].prefix);
-    if (err == TRAP_OK)
-        err = load_files(&c->never_list_files, &l.set[LIST_NEVER], why);
-    if (err == TRAP_OK)
-        err = load_files(&c->crawler_files, &l.set[LIST_CRAWLERS], why);
-    if (err == TRAP_OK)
-        err = load_guard(c, as_of, &l, why);
-    if (err == TRAP_OK)
-        err = join(&l);
-    if (err != TRAP_OK) {
-        lists_free(&l);
-        return err;
-    }
-    *out = l;
-    return TRAP_OK;
+    return load_all(&load, acts, out);
+}
+
+enum trap_err lists_reload(const struct config *c, const struct acts_view *acts, wall_t as_of, const struct lists *last_good,
+                           struct lists *out, struct err_text *kept)
+{
+    struct err_text why = { "" };
+    struct load load = { .config = c, .as_of = as_of, .last_good = last_good, .why = &why, .kept = kept };
+
+    kept->text[0] = '\0';
+    return load_all(&load, acts, out);
 }
 
 void lists_free(struct lists *l)

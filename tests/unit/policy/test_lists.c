@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define NOW 1772366400LL /* 2026-03-01T12:00:00Z */
 
@@ -224,12 +225,63 @@ static void test_bad_files(void **state)
     scratch_end(&s);
 }
 
+/* A program that runs keeps what it had, file by file, says so, and still hears every act. */
+static void test_reload(void **state)
+{
+    char never[PATH_TEXT_MAX], guard[PATH_TEXT_MAX], crawlers[PATH_TEXT_MAX];
+    char *never_files[] = { never }, *guard_files[] = { guard }, *crawler_files[] = { crawlers };
+    struct act_prefix allow = { .prefix = cidr("45.4.0.0/16") };
+    const struct acts_view acts = { .allow = &allow, .allow_count = 1 };
+    struct config c = config_with("45.1.0.0/16");
+    struct err_text why = { "" }, kept;
+    struct lists good, l;
+    struct scratch s;
+
+    (void)state;
+    scratch_begin(&s);
+    c.never_list_files = (struct strings){ never_files, 1 };
+    c.guard_files = (struct strings){ guard_files, 1 };
+    c.crawler_files = (struct strings){ crawler_files, 1 };
+    (void)scratch_file(&s, "never", "45.3.0.0/16\n", never);
+    (void)scratch_file(&s, "guard", "45.5.0.0/16\n", guard);
+    (void)scratch_file(&s, "crawlers", "45.6.0.0/16\n", crawlers);
+    assert_trap_ok(lists_load(&c, NULL, wall_now(), &good, &why), why);
+    assert_trap_ok(lists_reload(&c, NULL, wall_now(), &good, &l, &kept), kept);
+    assert_string_equal(kept.text, "");
+    lists_free(&l);
+
+    (void)scratch_file(&s, "never", "45.3.0.0/16\nnonsense\n", never);
+    (void)scratch_file(&s, "crawlers", "45.8.0.0/16\n", crawlers);
+    assert_int_equal(unlink(guard), 0);
+    assert_trap_ok(lists_reload(&c, &acts, wall_now(), &good, &l, &kept), kept);
+    assert_true(kept.text[0] != '\0');
+    assert_true(l.guard_missing);
+    assert_non_null(strstr(l.guard_why.text, "guard"));
+    assert_true(prefix_set_overlaps(&l.forbidden, cidr("45.1.0.1"), NULL));
+    assert_true(prefix_set_overlaps(&l.forbidden, cidr("45.3.0.1"), NULL));
+    assert_true(prefix_set_overlaps(&l.forbidden, cidr("45.4.0.1"), NULL));
+    assert_true(prefix_set_overlaps(&l.forbidden, cidr("45.5.0.1"), NULL)); /* the guard is gone, its networks are spared */
+    assert_false(prefix_set_overlaps(&l.forbidden_harvesters, cidr("45.6.0.1"), NULL));
+    assert_true(prefix_set_overlaps(&l.forbidden_harvesters, cidr("45.8.0.1"), NULL));
+    lists_free(&l);
+
+    (void)scratch_file(&s, "guard", "nonsense\n", guard);
+    assert_trap_ok(lists_reload(&c, &acts, wall_now(), &good, &l, &kept), kept);
+    assert_false(l.guard_missing); /* it was there a moment ago */
+    assert_true(prefix_set_overlaps(&l.forbidden, cidr("45.5.0.1"), NULL));
+    lists_free(&l);
+    lists_free(&good);
+    prefix_set_free(&c.never_list);
+    scratch_end(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_acts_as_of),     cmocka_unit_test(test_revokes),
         cmocka_unit_test(test_unreadable_act), cmocka_unit_test(test_parts),
-        cmocka_unit_test(test_guard),          cmocka_unit_test(test_bad_files)
+        cmocka_unit_test(test_guard),          cmocka_unit_test(test_bad_files),
+        cmocka_unit_test(test_reload)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

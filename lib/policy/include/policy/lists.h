@@ -23,9 +23,14 @@ struct lists {
     struct prefix_set forbidden;       /* senders: all but the crawlers */
     struct prefix_set forbidden_harvesters; /* all */
     bool guard_off, guard_missing;     /* missing: on, and empty or older than 7 days at as_of: no senders zone */
+    struct err_text guard_why;         /* what is missing */
 };
 TRAP_NODISCARD enum trap_err lists_load(const struct config *c, const struct acts_view *acts, wall_t as_of, struct lists *out,
                                         struct err_text *why);
+/* The same for a program that runs: a file that cannot be read now leaves its list as last_good has it, and kept says which and why ("" =
+ * none). Acts are always those of now. Fails for lack of memory only. */
+TRAP_NODISCARD enum trap_err lists_reload(const struct config *c, const struct acts_view *acts, wall_t as_of,
+                                          const struct lists *last_good, struct lists *out, struct err_text *kept);
 void lists_free(struct lists *l);
 /* The first list that holds part of p, with the entry that does; LIST_COUNT when none. */
 enum list_name lists_find(const struct lists *l, struct prefix p, bool harvester, struct prefix *entry_out);
