@@ -33,7 +33,7 @@ const struct verb verbs[] = {
       "CLASS is pristine, recycled or typo. `import` reads lines `ADDRESS CLASS`. Running daemons learn of it within two seconds.\n", verb_trap },
     { "allow", "PREFIX [--until TIME] --why TEXT", "never list a prefix", "Put on record with who, when and why. TIME: 2026-12-31 or 2026-12-31T12:00:00Z.\n", verb_allow },
     { "deny", "PREFIX [--until TIME] --why TEXT", "list a prefix by hand", "Never past the never-list. Put on record with who, when and why.\n", verb_deny },
-    { "dump", "[--as-of TIME] [--json]", "evidence and listings as text, the same bytes from the same log",
+    { "dump", "[--as-of TIME]", "evidence and listings as text, the same bytes from the same log",
       "Prints every row of evidence and every listing of every zone, in order. Two installations with the same log, keys and configuration print the\n"
       "same bytes, whatever the order and the batches in which the records came.\n", verb_dump },
     { "rebuild", "[--batch N]", "make derived.db again from the log", "The exporter must not run. Prints records per second.\n", verb_rebuild },
