@@ -36,7 +36,7 @@ MAILS = [
     ("81.2.69.192", 1, 0, False),                # from the visitor's own network within 60 s: a test, not evidence
     ("203.0.113.9", 2, 0, False),                # documentation
 ]
-HARVESTERS = {"81.2.69.160": True, "81.2.69.142": True, "66.249.73.135": False, "2.125.160.216": False}
+HARVESTERS = {"81.2.69.160": True, "81.2.69.142": False, "66.249.73.135": False, "2.125.160.216": False}
 
 
 def v4(ip):

@@ -41,6 +41,12 @@ def requests():
             yield m.groups()
 
 
+def is_page(path):
+    """A path that can only be a page: no query, no file name, or one that ends in .html."""
+    name = path.rsplit("/", 1)[-1]
+    return path.startswith("/") and "?" not in path and ("." not in name or name.endswith(".html")) and "robots" not in name
+
+
 def harvest(t):
     """Every request of the log, in the log's order for each client; {client: [addresses]}."""
     by_client = collections.OrderedDict()
@@ -106,7 +112,8 @@ def main():
         visits = t.sql("visits", "SELECT count(*) FROM visit")[0][0]
         givers = [c for c in taken if taken[c]]
         print(f"{asked} requests of {len(taken)} clients, {visits} visits, {sum(map(len, taken.values()))} addresses taken by {len(givers)} clients")
-        assert len(givers) == len(taken), "every client of the log has a public address and must get bait"
+        askers = {client for client, method, path, _ in requests() if method == "GET" and is_page(path)}
+        assert askers <= set(givers), ("every client that asked for a page must get bait", sorted(askers - set(givers))[:5])
 
         # Googlebot first, so that its addresses are certainly mailed; then the first address of each client, then the second.
         googlebots = [c for c in givers if c.startswith("66.249.7")]
