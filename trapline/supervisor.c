@@ -82,6 +82,7 @@ static void child_exec(const struct supervisor *s, const struct child *c)
 
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    (void)signal(SIGPIPE, SIG_DFL);
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM); /* no daemon outlives its supervisor */
     if (path_join(s->bin_dir, c->program, path) == TRAP_OK && setenv("NOTIFY_SOCKET", s->socket_path, 1) == 0)
         (void)execv(path, argv);
