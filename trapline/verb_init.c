@@ -152,8 +152,11 @@ int init_make(const char *dir, struct bytes text)
 
     if (err == TRAP_OK && !dir_is_empty(dir, &why))
         return cli_fail(EXIT_CANTCREAT, "%s", why.text);
-    if (err == TRAP_OK)
+    if (err == TRAP_OK) {
         err = check_text(text, dir, &why);
+        if (err != TRAP_OK)
+            (void)rmdir(dir); /* a wrong word on the command line leaves nothing behind */
+    }
     if (err == TRAP_OK)
         err = make_dirs(dir, &why);
     if (err == TRAP_OK)

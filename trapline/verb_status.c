@@ -18,7 +18,7 @@ static bool daemon_runs(const struct home *h, enum store_file f, const char *pro
     uint32_t pid = 0;
     bool runs = false;
 
-    (void)snprintf(name, sizeof(name), "%s.lock", store_file_name(f));
+    (void)snprintf(name, sizeof(name), "%.*s.lock", (int)strcspn(store_file_name(f), "."), store_file_name(f));
     config_state_path(h->config, name, path);
     if (file_slurp(path, 64, &text, NULL) != TRAP_OK)
         return false;

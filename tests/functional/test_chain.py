@@ -52,7 +52,9 @@ def main():
         crawlers.write_text("# published ranges\n66.249.64.0/19\n")
         t.conf.write_text(t.conf.read_text().replace("@CRAWLERS@", str(crawlers)))
         t.run("trap", "add", "sales@shop.example", "pristine")
+        assert not any(d["running"] for d in t.json("status")["daemons"])
         t.start()
+        wait_for("status tells that all run", lambda: all(d["running"] for d in t.json("status")["daemons"]), 10)
 
         taken = []
         for client, page, agent in VISITORS:
