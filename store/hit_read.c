@@ -15,10 +15,12 @@
 static const char sql_each[] = "SELECT " HIT_COLUMNS "WHERE seq > ?1 ORDER BY seq LIMIT ?2";
 static const char sql_get[] = "SELECT " HIT_COLUMNS "WHERE seq = ?1";
 static const char sql_rcpts[] = "SELECT class, address FROM hit_rcpt WHERE hit = ?1 ORDER BY n";
-static const char sql_by_sender[] = "SELECT seq FROM hit INDEXED BY hit_by_sender "
-                                    "WHERE sender BETWEEN ?1 AND ?2 AND ?3 IN (0, length(sender)) ORDER BY seq DESC LIMIT ?4";
-static const char sql_by_rcpt[] = "SELECT seq FROM hit WHERE address_key = ?1 "
-                                  "UNION SELECT hit FROM hit_rcpt WHERE address_key = ?1 ORDER BY 1 DESC LIMIT ?2";
+static const char sql_by_sender[] = "SELECT seq FROM hit INDEXED BY hit_by_sender WHERE seq >> 12 = ?1 "
+                                    "AND sender BETWEEN ?3 AND ?4 AND ?5 IN (0, length(sender)) ORDER BY seq DESC LIMIT ?2";
+static const char sql_by_rcpt[] =
+    "SELECT seq FROM hit INDEXED BY hit_by_address WHERE seq >> 12 = ?1 AND address_key = ?3 "
+    "UNION SELECT hit FROM hit_rcpt INDEXED BY hit_rcpt_by_address WHERE hit >> 12 = ?1 AND address_key = ?3 "
+    "ORDER BY 1 DESC LIMIT ?2";
 static const char sql_session_each[] = "SELECT " SESSION_COLUMNS "WHERE seq > ?1 ORDER BY seq LIMIT ?2";
 static const char sql_last[] = "SELECT max(seq) FROM hit";
 static const char sql_session_last[] = "SELECT max(seq) FROM session";
@@ -223,20 +225,23 @@ static enum trap_err give_list(struct store_db *db, struct seqlist *list, hit_fn
     return err;
 }
 
+static enum trap_err by_index(struct store_db *db, struct seqlist_query *query, uint32_t limit, hit_fn *fn, void *arg)
+{
+    struct seqlist list = { NULL, 0 };
+    enum trap_err err = hit_bounds(db, &query->last, &query->erased);
+
+    limit = limit < DB_READ_ROWS_MAX ? limit : DB_READ_ROWS_MAX;
+    if (err == TRAP_OK)
+        err = seqlist_newest(db, query, limit, &list);
+    return err == TRAP_OK ? give_list(db, &list, fn, arg) : err;
+}
+
 enum trap_err hit_by_sender(struct store_db *db, struct prefix p, uint32_t limit, hit_fn *fn, void *arg)
 {
     const struct db_range range = db_range_of(p);
-    struct seqlist list = { NULL, 0 };
-    sqlite3_stmt *st = NULL;
-    enum trap_err err = db_statement(db, sql_by_sender, &st);
+    struct seqlist_query query = { .sql = sql_by_sender, .bind = seqlist_bind_range, .arg = &range };
 
-    if (err != TRAP_OK)
-        return err;
-    limit = limit < DB_READ_ROWS_MAX ? limit : DB_READ_ROWS_MAX;
-    db_bind_range(st, 1, &range);
-    db_bind_int(st, 4, limit);
-    err = seqlist_read(db, st, limit, &list);
-    return err == TRAP_OK ? give_list(db, &list, fn, arg) : err;
+    return by_index(db, &query, limit, fn, arg);
 }
 
 struct rcpt_filter {
@@ -255,20 +260,18 @@ static enum trap_err give_if_named(const struct hit *h, void *arg)
     return TRAP_OK;
 }
 
+static void bind_key(sqlite3_stmt *st, const void *key)
+{
+    db_bind_int(st, 3, *(const int64_t *)key);
+}
+
 enum trap_err hit_by_rcpt(struct store_db *db, struct bytes address, uint32_t limit, hit_fn *fn, void *arg)
 {
+    const int64_t key = hit_address_key(address);
+    struct seqlist_query query = { .sql = sql_by_rcpt, .bind = bind_key, .arg = &key };
     struct rcpt_filter filter = { address, fn, arg };
-    struct seqlist list = { NULL, 0 };
-    sqlite3_stmt *st = NULL;
-    enum trap_err err = db_statement(db, sql_by_rcpt, &st);
 
-    if (err != TRAP_OK)
-        return err;
-    limit = limit < DB_READ_ROWS_MAX ? limit : DB_READ_ROWS_MAX;
-    db_bind_int(st, 1, hit_address_key(address));
-    db_bind_int(st, 2, limit);
-    err = seqlist_read(db, st, limit, &list);
-    return err == TRAP_OK ? give_list(db, &list, give_if_named, &filter) : err;
+    return by_index(db, &query, limit, give_if_named, &filter);
 }
 
 /* ---- bounds ---- */

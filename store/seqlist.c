@@ -2,31 +2,68 @@
 
 #include <stdlib.h>
 
-enum trap_err seqlist_read(struct store_db *db, sqlite3_stmt *st, uint32_t limit, struct seqlist *out)
+static enum trap_err append_rows(struct store_db *db, sqlite3_stmt *st, uint32_t limit, struct seqlist *list, size_t *room)
 {
-    struct seqlist list = { NULL, 0 };
-    size_t room = 0;
     enum trap_err err = TRAP_OK;
 
-    while (list.n < limit && (err = db_step(db, st)) == TRAP_OK) {
-        if (list.n == room) {
-            uint64_t *more;
+    while (list->n < limit && (err = db_step(db, st)) == TRAP_OK) {
+        if (list->n == *room) {
+            const size_t more_room = *room == 0 ? 64 : *room * 2;
+            uint64_t *more = reallocarray(list->v, more_room, sizeof *more);
 
-            room = room == 0 ? 64 : room * 2;
-            more = realloc(list.v, room * sizeof *more);
             if (more == NULL) {
                 err = TRAP_ENOMEM;
                 break;
             }
-            list.v = more;
+            list->v = more;
+            *room = more_room;
         }
-        list.v[list.n++] = (uint64_t)sqlite3_column_int64(st, 0);
+        list->v[list->n++] = (uint64_t)sqlite3_column_int64(st, 0);
     }
     (void)sqlite3_reset(st);
-    if (err != TRAP_OK && err != TRAP_ENOENT) {
-        free(list.v);
+    return err == TRAP_ENOENT ? TRAP_OK : err;
+}
+
+static enum trap_err give(struct seqlist *list, enum trap_err err, struct seqlist *out)
+{
+    if (err != TRAP_OK) {
+        free(list->v);
         return err;
     }
-    *out = list;
+    *out = *list;
     return TRAP_OK;
+}
+
+enum trap_err seqlist_read(struct store_db *db, sqlite3_stmt *st, uint32_t limit, struct seqlist *out)
+{
+    struct seqlist list = { NULL, 0 };
+    size_t room = 0;
+
+    return give(&list, append_rows(db, st, limit, &list, &room), out);
+}
+
+enum trap_err seqlist_newest(struct store_db *db, const struct seqlist_query *q, uint32_t limit, struct seqlist *out)
+{
+    struct seqlist list = { NULL, 0 };
+    size_t room = 0;
+    const uint64_t oldest = (q->erased + 1) >> SEQLIST_STRETCH_BITS;
+    enum trap_err err = TRAP_OK;
+
+    for (uint64_t s = (q->last >> SEQLIST_STRETCH_BITS) + 1; s-- > oldest && list.n < limit && err == TRAP_OK;) {
+        sqlite3_stmt *st = NULL;
+
+        err = db_statement(db, q->sql, &st);
+        if (err != TRAP_OK)
+            break;
+        db_bind_int(st, 1, (int64_t)s);
+        db_bind_int(st, 2, (int64_t)(limit - list.n));
+        q->bind(st, q->arg);
+        err = append_rows(db, st, limit, &list, &room);
+    }
+    return give(&list, err, out);
+}
+
+void seqlist_bind_range(sqlite3_stmt *st, const void *range)
+{
+    db_bind_range(st, 3, range);
 }

@@ -11,8 +11,10 @@
 
 static const char sql_each[] = "SELECT " COLUMNS "WHERE v.seq > ?1 ORDER BY v.seq LIMIT ?2";
 static const char sql_get[] = "SELECT " COLUMNS "WHERE v.seq = ?1";
-static const char sql_by_client[] = "SELECT seq FROM visit INDEXED BY visit_by_client "
-                                    "WHERE client BETWEEN ?1 AND ?2 AND ?3 IN (0, length(client)) ORDER BY seq DESC LIMIT ?4";
+static const char sql_by_client[] = "SELECT seq FROM visit INDEXED BY visit_by_client WHERE seq >> 12 = ?1 "
+                                    "AND client BETWEEN ?3 AND ?4 AND ?5 IN (0, length(client)) ORDER BY seq DESC LIMIT ?2";
+static const char sql_facts[] = "SELECT at_us, client, recipe, flags, EXISTS (SELECT 1 FROM not_shown WHERE seq = ?1) "
+                                "FROM visit WHERE seq = ?1";
 static const char sql_epochs[] = "SELECT epoch, first_seq, started_us FROM epoch ORDER BY epoch";
 static const char sql_last[] = "SELECT max(seq) FROM visit";
 
@@ -196,16 +198,13 @@ enum trap_err visit_by_serial(struct store_db *db, uint32_t epoch, uint32_t seri
 enum trap_err visit_by_client(struct store_db *db, struct prefix p, uint32_t limit, visit_fn *fn, void *arg)
 {
     const struct db_range range = db_range_of(p);
+    struct seqlist_query query = { .sql = sql_by_client, .bind = seqlist_bind_range, .arg = &range };
     struct seqlist list = { NULL, 0 };
-    sqlite3_stmt *st = NULL;
-    enum trap_err err = db_statement(db, sql_by_client, &st);
+    enum trap_err err = visit_bounds(db, &query.last, &query.erased);
 
-    if (err != TRAP_OK)
-        return err;
     limit = limit < DB_READ_ROWS_MAX ? limit : DB_READ_ROWS_MAX;
-    db_bind_range(st, 1, &range);
-    db_bind_int(st, 4, limit);
-    err = seqlist_read(db, st, limit, &list);
+    if (err == TRAP_OK)
+        err = seqlist_newest(db, &query, limit, &list);
     for (size_t i = 0; i < list.n && err == TRAP_OK; i++) {
         bool found = false;
 
@@ -214,6 +213,33 @@ enum trap_err visit_by_client(struct store_db *db, struct prefix p, uint32_t lim
             err = TRAP_OK;
     }
     free(list.v);
+    return err;
+}
+
+enum trap_err visit_facts(struct store_db *db, uint64_t seq, struct visit *out)
+{
+    struct visit v = { .seq = seq };
+    sqlite3_stmt *st = NULL;
+    enum trap_err err = db_statement(db, sql_facts, &st);
+
+    if (err != TRAP_OK)
+        return err;
+    db_bind_int(st, 1, (int64_t)seq);
+    err = db_step(db, st);
+    if (err == TRAP_OK) {
+        v.at = (wall_t){ sqlite3_column_int64(st, 0) };
+        v.recipe = (uint64_t)sqlite3_column_int64(st, 2);
+        v.flags = (uint32_t)sqlite3_column_int64(st, 3);
+        if (sqlite3_column_int(st, 4) != 0)
+            v.flags |= VISIT_NOT_SHOWN;
+        if ((v.flags & VISIT_BATCH) == 0)
+            err = db_column_ip(st, 1, &v.client);
+    }
+    (void)sqlite3_reset(st);
+    if (err == TRAP_OK)
+        err = set_epoch(db, &v);
+    if (err == TRAP_OK)
+        *out = v;
     return err;
 }
 

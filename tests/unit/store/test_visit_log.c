@@ -127,6 +127,19 @@ static void test_round_trip(void **state)
     assert_string_equal(seen.agent, "Mozilla/5.0");
     assert_int_equal(seen.last.recipe, plain.recipe);
     assert_int_equal(seen.last.flags, VISIT_PROXIED);
+    {
+        struct visit facts = { .seq = 99 };
+
+        assert_int_equal(visit_facts(db, 2, &facts), TRAP_OK);
+        assert_int_equal(facts.seq, 2);
+        assert_int_equal(facts.serial, 1);
+        assert_int_equal(facts.flags, VISIT_NO_AGENT | VISIT_HEAD | VISIT_NOT_SHOWN);
+        assert_int_equal(facts.recipe, UINT64_MAX);
+        assert_true(ip_eq(facts.client, jobs[1].visit.visit.client));
+        assert_int_equal(facts.page.n, 0);
+        assert_int_equal(visit_facts(db, 4, &facts), TRAP_ENOENT);
+        assert_int_equal(facts.seq, 2);
+    }
     assert_int_equal(visit_get(db, 2, on_visit, &seen), TRAP_OK);
     assert_int_equal(seen.last.flags, VISIT_NO_AGENT | VISIT_HEAD | VISIT_NOT_SHOWN);
     assert_int_equal(seen.last.recipe, UINT64_MAX);
@@ -393,6 +406,45 @@ static uint64_t random_of(uint64_t *x)
     return *x >> 33;
 }
 
+/* A search over many stretches of the index finds what a walk over all rows finds. */
+static enum trap_err count_prefix(const struct visit *v, void *arg)
+{
+    struct seen *seen = arg;
+
+    if (prefix_has(prefix_of(ip_v4(77, 0, 0, 0), 104), v->client) && (v->flags & VISIT_BATCH) == 0) {
+        seen->n++;
+        seen->last = *v;
+    }
+    return TRAP_OK;
+}
+
+static enum trap_err descending(const struct visit *v, void *arg)
+{
+    struct seen *seen = arg;
+
+    assert_true(seen->n == 0 || v->seq < seen->last.seq);
+    seen->n++;
+    seen->last = *v;
+    return TRAP_OK;
+}
+
+static void check_stretches(const struct scratch *s, uint64_t rows)
+{
+    struct store_db *db = open_reader(s);
+    struct seen walked = { 0 }, found = { 0 };
+    uint64_t after = 0;
+
+    while (after < rows)
+        assert_int_equal(visit_each(db, after, 10000, count_prefix, &walked, &after), TRAP_OK);
+    assert_true(walked.n > 100);
+    assert_int_equal(visit_by_client(db, prefix_of(ip_v4(77, 0, 0, 0), 104), 10000, descending, &found), TRAP_OK);
+    assert_int_equal(found.n, walked.n);
+    found = (struct seen){ 0 };
+    assert_int_equal(visit_by_client(db, prefix_of(ip_v4(77, 0, 0, 0), 104), 100, descending, &found), TRAP_OK);
+    assert_int_equal(found.n, 100);
+    store_close(&db);
+}
+
 /* docs/adr/0003: at most 80 bytes a visit with its index. Half of the clients IPv6; 500 agents, 300 pages of 10 sites. */
 static void test_bytes_a_visit(void **state)
 {
@@ -434,6 +486,7 @@ static void test_bytes_a_visit(void **state)
     }
     assert_int_equal(w.failed, 0);
     visit_log_close(&l);
+    check_stretches(&s, ROWS);
     printf("bytes a visit: %.1f\n", (double)scratch_size(&s, "visits.db") / ROWS);
     assert_true(scratch_size(&s, "visits.db") <= 80ull * ROWS);
     free(jobs);
