@@ -162,7 +162,7 @@ static const struct conf_key smtp_keys[] = {
     KEY("sessions_per_ip", CONF_U32, "50", 1, 1000000, config, smtp.sessions_per_ip,
         "Open sessions of one client (IPv4 address or IPv6 /64); more get 421."),
     KEY("commands_max", CONF_U32, "1000", 10, 1000000000, config, smtp.commands_max,
-        "Commands in one session; then 421."),
+        "Commands in one session since its last accepted message; then 421."),
     KEY("errors_max", CONF_U32, "20", 1, 1000000000, config, smtp.errors_max,
         "Refused commands in one session; then 421."),
     KEY("recipients_max", CONF_U32, "1000", 100, 1000000, config, smtp.recipients_max,

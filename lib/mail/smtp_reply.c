@@ -38,12 +38,10 @@ static const struct bytes lines[SMTP_REPLIES] = {
     [SMTP_REPLY_NESTED_MAIL] = LINE("503 5.5.1 Sender already given"),
     [SMTP_REPLY_NEED_MAIL] = LINE("503 5.5.1 Need MAIL command first"),
     [SMTP_REPLY_NEED_RCPT] = LINE("503 5.5.1 Need RCPT command first"),
-    [SMTP_REPLY_NO_RECIPIENTS] = LINE("554 5.5.1 No valid recipients"),
     [SMTP_REPLY_UNKNOWN_USER] = LINE("550 5.1.1 User unknown"),
     [SMTP_REPLY_NO_RELAY] = LINE("550 5.7.1 Relaying denied"),
     [SMTP_REPLY_REFUSED] = LINE("550 5.7.1 Message refused"),
     [SMTP_REPLY_TOO_BIG] = LINE("552 5.3.4 Message too big"),
-    [SMTP_REPLY_BAD_UTF8] = LINE("553 5.6.7 Address is not valid UTF-8"),
     [SMTP_REPLY_NOT_SMTP] = LINE("554 5.5.0 This is SMTP, closing connection"),
 };
 

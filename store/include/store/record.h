@@ -94,7 +94,8 @@ enum hit_flag {
     HIT_CUT = 1 << 17,            /* strings cut to their limits */
     HIT_REFUSED_AFTER_DATA = 1 << 18, /* after_data = reject: 550 was answered */
     HIT_BDAT = 1 << 19,
-    HIT_SMTPUTF8 = 1 << 20
+    HIT_SMTPUTF8 = 1 << 20,
+    HIT_COUNTED = 1 << 21 /* session record only: `hits` has messages beyond hits_per_sender_hour, without a row of their own */
 };
 struct hit {
     uint64_t seq;     /* given by the log at commit */

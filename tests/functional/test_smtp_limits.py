@@ -1,0 +1,477 @@
+"""trapsmtp at its limits: each has its answer, the others go on, nothing is lost in silence (docs/smtp-behaviour.md, table of limits)."""
+import concurrent.futures
+import contextlib
+import os
+import re
+import resource
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+
+from testlib import Installation, Smtp, skip, wait_for
+
+TRAP = "sales@shop.example"
+CONFIG = f'trap "{TRAP}" {{ class = "pristine" }}\ntrap_domain "old.example" {{ class = "recycled" }}\n'
+BODY = b"Subject: x\r\n\r\nb\r\n"
+
+
+@contextlib.contextmanager
+def sink(build, smtp="", config=""):
+    """A running trapsmtp; `smtp` overrides keys that the shared configuration sets already."""
+    with Installation(build, config=CONFIG + config) as inst:
+        text = inst.conf.read_text()
+        for key in re.findall(r"(\w+) = ", smtp):
+            text = re.sub(rf"\b{key} = (\{{[^}}]*\}}|\S+)", "", text)
+        inst.conf.write_text(text.replace("smtp {", "smtp { " + smtp + "\n", 1))
+        inst.daemon = inst.start("trapsmtp")
+        wait_for("the end of the probe's connection", lambda: "smtp.session" in inst.log())
+        yield inst
+        assert inst.daemon.poll() is None, inst.log()
+        assert inst.stop(inst.daemon) == 0, inst.log()
+
+
+def hits(inst):
+    return inst.sql("hits", "SELECT count(*) FROM hit")[0][0]
+
+
+def record(inst, helo):
+    """The session record of the client that called itself so."""
+    def look():
+        rows = inst.sql("hits", "SELECT flags, errors, hits, refused_limit, attempt_address, duration_ms FROM session WHERE helo = ?", helo.encode())
+        return rows and dict(zip(("flags", "errors", "hits", "refused_limit", "attempt", "duration_ms"), rows[0]))
+    return wait_for("a record of " + helo, look)
+
+
+def rss_kb(inst):
+    for line in open(f"/proc/{inst.daemon.pid}/status"):
+        if line.startswith("VmRSS"):
+            return int(line.split()[1])
+
+
+def seconds_until_closed(s, last=None):
+    """(seconds, replies) until the server closes."""
+    start, codes = time.monotonic(), []
+    while True:
+        code, _ = s.reply()
+        if code == 0:
+            return time.monotonic() - start, codes
+        codes.append(code)
+
+
+def test_idle_client(build):
+    with sink(build, "command_timeout = 1s") as inst:
+        with Smtp(inst.smtp_port) as s:
+            s.expect(None, 220)
+            took, codes = seconds_until_closed(s)
+            assert codes == [421] and 0.8 < took < 3, (took, codes)
+
+
+def test_slow_command(build):
+    """One octet at a time does not move the deadline of a command."""
+    with sink(build, "command_timeout = 1s") as inst:
+        with Smtp(inst.smtp_port) as s:
+            s.expect(None, 220)
+            start = time.monotonic()
+            s.sock.settimeout(0.2)
+            code = b""
+            for octet in b"EHLO client.example with a long name":
+                with contextlib.suppress(OSError):
+                    s.send(bytes([octet]))
+                try:
+                    code = s.sock.recv(100)
+                    break
+                except TimeoutError:
+                    pass
+            assert code.startswith(b"421"), code
+            assert 0.8 < time.monotonic() - start < 3
+
+
+def test_silence_in_data(build):
+    with sink(build, "data_timeout = 1s command_timeout = 1s") as inst:
+        with inst.smtp(helo="silent.example") as s:
+            s.expect("MAIL FROM:<a@b.example>", 250)
+            s.expect(f"RCPT TO:<{TRAP}>", 250)
+            s.expect("DATA", 354)
+            for _ in range(3):  # each piece ends the silence
+                time.sleep(0.6)
+                s.send(b"a line\r\n")
+            took, codes = seconds_until_closed(s)
+            assert codes == [421] and 0.8 < took < 3, (took, codes)
+        assert record(inst, "silent.example")["attempt"] == TRAP.encode()
+        assert hits(inst) == 0
+
+
+def test_slow_data(build):
+    with sink(build, "data_timeout = 1s data_rate_min = 1000") as inst:
+        with inst.smtp() as s:
+            s.expect("MAIL FROM:<a@b.example>", 250)
+            s.expect(f"RCPT TO:<{TRAP}>", 250)
+            s.expect("DATA", 354)
+            start = time.monotonic()
+            s.sock.settimeout(0.3)
+            got = b""
+            while not got and time.monotonic() - start < 10:
+                with contextlib.suppress(OSError):
+                    s.send(b"drip\r\n")
+                with contextlib.suppress(TimeoutError):
+                    got = s.sock.recv(100)
+            assert got.startswith(b"421 4.4.2"), got
+            assert 0.8 < time.monotonic() - start < 4
+        with inst.smtp() as s:  # a fast one has no problem
+            assert s.message("a@b.example", [TRAP], BODY * 1000) == 250
+
+
+def test_session_max(build):
+    with sink(build, "session_max = 1s commands_max = 1000000") as inst:
+        with Smtp(inst.smtp_port) as s:
+            s.expect(None, 220)
+            start = time.monotonic()
+            code = 250
+            while code == 250:
+                code, _ = s.command("NOOP")
+                time.sleep(0.05)
+            assert code == 421 and 0.8 < time.monotonic() - start < 3
+            assert s.reply()[0] == 0
+
+
+def test_sessions_per_ip(build):
+    with sink(build, 'sessions_per_ip = 3 xclient_from = {}') as inst:
+        open_ones = [Smtp(inst.smtp_port) for _ in range(3)]
+        for s in open_ones:
+            s.expect(None, 220)
+        with Smtp(inst.smtp_port) as s:
+            assert s.reply()[0] == 421
+            assert s.reply()[0] == 0
+        open_ones[0].expect("NOOP", 250)
+        open_ones.pop().close()
+
+        def again():
+            with Smtp(inst.smtp_port) as s:
+                return s.reply()[0] == 220
+        wait_for("a place to become free", again, 5)
+        for s in open_ones:
+            s.close()
+
+
+def test_sessions_per_client_behind_a_proxy(build):
+    with sink(build, "sessions_per_ip = 2") as inst:
+        a, b = inst.smtp("198.51.100.1"), inst.smtp("198.51.100.1")
+        with Smtp(inst.smtp_port) as s:
+            s.expect(None, 220)
+            s.expect("XCLIENT ADDR=198.51.100.1", 421)
+        with inst.smtp("198.51.100.2") as s:
+            s.expect("NOOP", 250)
+        with Smtp(inst.smtp_port) as s:  # an IPv6 client counts as its /64
+            s.expect(None, 220)
+            s.expect("XCLIENT ADDR=IPV6:2001:db8::1", 220)
+            with inst.smtp("2001:db8::2"):
+                with Smtp(inst.smtp_port) as t:
+                    t.expect(None, 220)
+                    t.expect("XCLIENT ADDR=IPV6:2001:db8::3", 421)
+                with inst.smtp("2001:db8:0:1::3") as t:
+                    t.expect("NOOP", 250)
+        a.close()
+        b.close()
+
+
+def test_sessions_max(build):
+    with sink(build, "sessions_max = 4") as inst:
+        open_ones = [Smtp(inst.smtp_port) for _ in range(4)]
+        for s in open_ones:
+            s.expect(None, 220)
+        with Smtp(inst.smtp_port) as s:
+            assert s.reply()[0] == 421
+        for s in open_ones:
+            s.close()
+
+
+def test_recipients_max(build):
+    with sink(build, "recipients_max = 100 errors_max = 5") as inst:
+        with inst.smtp(helo="many.example") as s:
+            s.expect("MAIL FROM:<a@b.example>", 250)
+            for n in range(100):
+                s.expect(f"RCPT TO:<t{n}@old.example>", 250)
+            for n in range(20):
+                code, lines = s.command(f"RCPT TO:<x{n}@old.example>")
+                assert code == 452 and b"4.5.3" in lines[0], lines
+            s.expect("DATA", 354)
+            s.send(BODY + b".\r\n")
+            assert s.reply()[0] == 250
+        assert inst.sql("hits", "SELECT rcpt_count FROM hit") == [(100,)]
+        assert record(inst, "many.example")["refused_limit"] == 20
+
+
+def test_hits_per_sender_hour(build):
+    with sink(build, "hits_per_sender_hour = 5") as inst:
+        with inst.smtp("203.0.113.9", helo="flood.example") as s:
+            for _ in range(12):
+                assert s.message("a@b.example", [TRAP], BODY) == 250
+            first = record(inst, "flood.example")  # on disk before the 250 of the sixth
+            assert first["hits"] == 6 and first["flags"] & 1 << 21, first
+        assert hits(inst) == 5
+        wait_for("both records", lambda: inst.sql("hits", "SELECT sum(hits) FROM session WHERE helo = 'flood.example'"
+                                                  .replace("'flood.example'", "x'" + b"flood.example".hex() + "'")) == [(12,)])
+        with inst.smtp("203.0.113.10") as s:  # another sender is not concerned
+            assert s.message("a@b.example", [TRAP], BODY) == 250
+        assert hits(inst) == 6
+
+
+def test_disk_full(build):
+    """Less free space than free_min: 452 after the dot, 452 to MAIL for a moment, other commands go on, nothing is on record."""
+    with sink(build, config='store { free_min = "1000G" }\n') as inst:
+        with inst.smtp(helo="full.example") as s:
+            assert s.message("a@b.example", [TRAP], BODY) == 452
+            code, lines = s.command("MAIL FROM:<a@b.example>")
+            assert code == 452 and b"4.3.1" in lines[0], lines
+            s.expect("NOOP", 250)
+            time.sleep(1.3)
+            s.expect("MAIL FROM:<a@b.example>", 250)
+        assert hits(inst) == 0
+
+
+def test_commit_wait(build):
+    """While the disk does not answer: a bounded wait, then 452; other sessions and QUIT go on; it recovers by itself."""
+    with sink(build, "commit_wait = 1s") as inst:
+        with contextlib.closing(sqlite3.connect(inst.dir / "hits.db", isolation_level=None)) as lock:
+            lock.execute("BEGIN IMMEDIATE")
+            with inst.smtp(helo="waits.example") as s:
+                s.expect("MAIL FROM:<a@b.example>", 250)
+                s.expect(f"RCPT TO:<{TRAP}>", 250)
+                s.expect("DATA", 354)
+                start = time.monotonic()
+                s.send(BODY + b".\r\nNOOP\r\n")  # what is behind the dot waits for its answer
+                with inst.smtp() as other:
+                    other.expect("NOOP", 250)
+                    other.expect("QUIT", 221)
+                    assert time.monotonic() - start < 0.9
+                assert s.reply()[0] == 452
+                assert 0.8 < time.monotonic() - start < 4
+                assert s.reply()[0] == 250  # the NOOP
+            lock.execute("ROLLBACK")
+
+        def delivered():
+            with inst.smtp() as s:
+                if s.command("MAIL FROM:<a@b.example>")[0] != 250:
+                    return False
+                s.expect(f"RCPT TO:<{TRAP}>", 250)
+                s.expect("DATA", 354)
+                s.send(BODY + b".\r\n")
+                return s.reply()[0] == 250
+        wait_for("recovery", delivered, 20, 0.3)
+
+
+def test_client_that_does_not_read(build):
+    """100,000 replies that nobody takes: bounded memory, other clients are served; whoever reads later gets every one."""
+    with sink(build, "commands_max = 1000000") as inst:
+        before = rss_kb(inst)
+        deaf = [Smtp(inst.smtp_port) for _ in range(4)]
+        for s in deaf:
+            s.sock.settimeout(0.5)
+            sent = 0
+            with contextlib.suppress(TimeoutError):
+                while sent < 100000:
+                    sent += s.sock.send(b"NOOP\r\n" * 1000) // 6
+        with inst.smtp() as s:
+            s.expect("NOOP", 250)
+        assert rss_kb(inst) - before < 2000, (before, rss_kb(inst))
+        deaf[0].sock.settimeout(10)
+        assert deaf[0].reply()[0] == 220
+        for _ in range(sent // 2):
+            assert deaf[0].reply()[0] == 250
+        for s in deaf:
+            s.close()
+        with inst.smtp() as s:
+            s.expect("NOOP", 250)
+
+
+def test_client_that_never_reads_is_cut_off(build):
+    with sink(build, "commands_max = 1000000 command_timeout = 1s") as inst:
+        s = Smtp(inst.smtp_port)
+        s.sock.settimeout(0.3)
+        with contextlib.suppress(OSError):
+            for _ in range(2000):
+                s.sock.send(b"NOOP\r\n" * 1000)
+        wait_for("the session to end", lambda: b"does not read" in inst.log().encode(), 5)
+        s.close()
+
+
+def test_no_descriptors_left(build):
+    with sink(build) as inst:
+        used = len(list((inst.dir.__class__(f"/proc/{inst.daemon.pid}/fd")).iterdir()))
+        resource.prlimit(inst.daemon.pid, resource.RLIMIT_NOFILE, (used + 5, 4096))
+        clients = [socket.create_connection(("127.0.0.1", inst.smtp_port)) for _ in range(12)]
+        greeted = []
+        for c in clients[:5]:
+            c.settimeout(5)
+            greeted.append(c.recv(100)[:3])
+        assert greeted == [b"220"] * 5, greeted
+        clients[5].settimeout(5)
+        assert clients[5].recv(100)[:3] == b"421"  # told by the spare descriptor
+        clients[0].sendall(b"NOOP\r\n")
+        assert clients[0].recv(100)[:3] == b"250"
+        for c in clients:
+            c.close()
+
+        def served():
+            with Smtp(inst.smtp_port, timeout=3) as s:
+                return s.reply()[0] == 220
+        wait_for("service after the shortage", served, 10, 0.2)
+
+
+def test_idle_sessions_are_small(build):
+    with sink(build) as inst:
+        before = rss_kb(inst)
+        clients = [inst.smtp() for _ in range(500)]
+        per_session = (rss_kb(inst) - before) * 1024 / len(clients)
+        print(f"     {per_session:.0f} bytes a session")
+        sanitized = re.search("TRAPLINE_SANITIZER:STRING=.", open(build + "/CMakeCache.txt").read())
+        assert per_session < 4096 or sanitized, per_session
+        for c in clients:
+            c.close()
+
+
+def test_fifteen_clients_and_a_restart(build):
+    """Fifteen at a time, ended in the middle by SIGTERM and started again: every 250 is on record, once."""
+    with Installation(build, config=CONFIG, smtp="hits_per_sender_hour = 0") as inst:
+        daemon = inst.start("trapsmtp")
+        accepted = []
+
+        def deliver(number):
+            done = []
+            for n in range(40):
+                name = f"m{number}-{n}@sender.example"
+                for _ in range(400):
+                    try:
+                        with inst.smtp() as s:
+                            if s.message(name, [TRAP], BODY) == 250:
+                                done.append(name)
+                                break
+                    except (OSError, AssertionError):
+                        pass
+                    time.sleep(0.05)
+            return done
+        with concurrent.futures.ThreadPoolExecutor(15) as pool:
+            jobs = [pool.submit(deliver, n) for n in range(15)]
+            time.sleep(0.15)
+            start = time.monotonic()
+            assert inst.stop(daemon) == 0, inst.log()
+            assert time.monotonic() - start < 10
+            inst.start("trapsmtp")
+            for job in jobs:
+                accepted += job.result()
+        assert len(accepted) == 600
+        stored = [r[0].decode() for r in inst.sql("hits", "SELECT reverse_path FROM hit")]
+        assert set(stored) >= set(accepted)
+        assert len(stored) - len(set(stored)) == 0, "a message twice"
+
+
+def test_stop(build):
+    """SIGTERM: 421 to those who wait for nothing, the port is closed, the end comes soon."""
+    with Installation(build, config=CONFIG) as inst:
+        daemon = inst.start("trapsmtp")
+        with inst.smtp() as idle, inst.smtp(helo="cut.example") as busy:
+            busy.expect("MAIL FROM:<a@b.example>", 250)
+            busy.expect(f"RCPT TO:<{TRAP}>", 250)
+            busy.expect("DATA", 354)
+            busy.send(b"Subject: half")
+            daemon.send_signal(signal.SIGTERM)
+            assert idle.reply()[0] == 421
+            assert busy.reply()[0] == 421
+            assert idle.reply()[0] == 0
+        start = time.monotonic()
+        assert daemon.wait(10) == 0, inst.log()
+        assert time.monotonic() - start < 5
+        inst.processes.remove(daemon)
+        assert record(inst, "cut.example")["attempt"] == TRAP.encode()
+
+
+def test_early_talker(build):
+    """Bytes sent before the greeting: marked. The daemon is held still meanwhile, so that the order is certain."""
+    with sink(build) as inst:
+        inst.daemon.send_signal(signal.SIGSTOP)
+        with Smtp(inst.smtp_port) as s:
+            s.send(b"EHLO early.example\r\n")
+            inst.daemon.send_signal(signal.SIGCONT)
+            s.expect(None, 220)
+            s.expect(None, 250)
+            assert s.message("a@b.example", [TRAP], BODY) == 250
+            s.expect("QUIT", 221)
+        assert inst.sql("hits", "SELECT flags >> 11 & 1 FROM hit") == [(1,)]
+        assert hits(inst) == 1
+        with inst.smtp() as s:
+            assert s.message("a@b.example", [TRAP], BODY) == 250
+        assert inst.sql("hits", "SELECT flags >> 11 & 1 FROM hit WHERE seq = 2") == [(0,)]
+
+
+def test_xclient_only_for_the_trusted(build):
+    with sink(build, 'xclient_from = {"192.0.2.0/24"}') as inst:
+        with Smtp(inst.smtp_port) as s:
+            s.expect(None, 220)
+            assert not any(b"XCLIENT" in line for line in s.expect("EHLO liar.example", 250))
+            unknown = s.expect("XYZZY ADDR=203.0.113.5", 500)
+            assert s.expect("XCLIENT ADDR=203.0.113.5", 500) == unknown  # like any unknown verb
+            assert s.message("a@b.example", [TRAP], BODY) == 250
+        assert inst.sql("hits", "SELECT sender FROM hit") == [(bytes([127, 0, 0, 1]),)]
+
+
+def test_after_data_reject(build):
+    with sink(build, 'after_data = "reject"') as inst:
+        with inst.smtp() as s:
+            assert s.message("a@b.example", [TRAP], BODY) == 550
+            assert s.message("a@b.example", ["postmaster@old.example", TRAP], BODY) == 250  # kept for a person: no lie
+            assert s.message("a@b.example", ["abuse@old.example"], BODY) == 250
+        assert inst.sql("hits", "SELECT flags >> 18 & 1 FROM hit ORDER BY seq") == [(1,), (0,)]
+
+
+def test_postmaster(build):
+    with sink(build) as inst:
+        with inst.smtp("203.0.113.7", helo="asks.example") as s:
+            assert s.message("a@b.example", ["Postmaster@old.example"], b"Subject: please\r\n\r\n.dot\r\nremove me\r\n") == 250
+            files = list((inst.dir / "postmaster").iterdir())
+            assert len(files) == 1 and files[0].suffix == ".eml", files
+            text = files[0].read_bytes()
+            assert text.startswith(b"Return-Path: <a@b.example>\r\nDelivered-To: Postmaster@old.example\r\nReceived: from asks.example ([203.0.113.7])"), text
+            assert text.endswith(b"\r\nSubject: please\r\n\r\n.dot\r\nremove me\r\n"), text
+            assert s.message("a@b.example", ["abuse@shop.example", TRAP], BODY) == 250
+        assert len(list((inst.dir / "postmaster").iterdir())) == 2
+        assert hits(inst) == 1
+        assert inst.sql("hits", "SELECT address FROM hit") == [(TRAP.encode(),)]
+
+
+def test_postmaster_folder_full(build):
+    with sink(build) as inst:
+        for n in range(1000):
+            (inst.dir / "postmaster" / f"old-{n}.eml").write_bytes(b"x")
+        with inst.smtp() as s:
+            assert s.message("a@b.example", ["postmaster@old.example"], BODY) == 452
+        (inst.dir / "postmaster" / "old-0.eml").unlink()
+        time.sleep(1.2)
+        with inst.smtp() as s:
+            assert s.message("a@b.example", ["postmaster@old.example"], BODY) == 250
+
+
+def test_port_in_use(build):
+    with Installation(build, config=CONFIG) as inst, socket.socket() as taken:
+        taken.bind(("127.0.0.1", inst.smtp_port))
+        taken.listen()
+        done = subprocess.run([inst.bin / "trapsmtp", "-c", inst.conf], capture_output=True, timeout=20)
+        assert done.returncode == 69, done
+        assert b"the port is in use" in done.stderr and done.stderr.count(b"\n") == 1, done.stderr
+
+
+def main():
+    build, only = sys.argv[1], sys.argv[3] if len(sys.argv) > 3 else ""
+    if not os.path.exists(build + "/bin/trapline"):
+        skip("trapline is not built")
+    for name, test in list(globals().items()):
+        if name.startswith("test_") and only in name:
+            start = time.monotonic()
+            test(build)
+            print(f"ok   {name[5:]}  {time.monotonic() - start:.1f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,314 @@
+"""Plays the dialogues of one script against a real trapsmtp and looks into its databases afterwards.
+
+    replay.py BUILD SOURCE SCRIPT.txt [CASE]
+
+A script is lines; `#` starts a comment line. Before the first case:
+
+    smtp KEY = VALUE        a line of the smtp block of the configuration
+    config TEXT             a line of the configuration
+
+Then cases:
+
+    case WORDS              begins a case with a connection of its own; the greeting is read
+    case-ungreeted WORDS    the same, the greeting is not read
+    C: TEXT                 sends TEXT and CRLF
+    W: TEXT                 sends TEXT as it is
+    repeat N TEXT           sends TEXT N times
+    message                 sends a small message and its end
+    dropped TEXT            sends TEXT; the server may close meanwhile
+    S: CODE [/REGEX/]       reads a reply; CODE may be a choice, 250|501; `250 x3` reads three such replies
+    silent SECONDS          nothing comes in that time
+    closed [SECONDS]        the server closes, nothing more comes (default within 10 seconds)
+    half-close              the client's side is shut; close: the connection ends here
+    wait SECONDS
+    transaction [RCPT]      XCLIENT (each case has an address of its own), EHLO, MAIL, RCPT (default t1@old.example), DATA, each with its good reply
+
+After the dialogue the connection is closed, and what is on record is compared (without such a line: no hit, and no look at the rest):
+
+    hits N                  messages
+    traps A B …             the addresses of the last hit, in order
+    from TEXT               its reverse-path;  helo TEXT;  sender IP;  size N
+    flags NAME … -NAME …    of the last hit: those, and not the ones with a minus
+    content TEXT            of its sample
+    records N               session records; record KEY=VALUE …: of the last one (columns of the table; flags+NAME, flags-NAME)
+
+TEXT knows \\r \\n \\t \\0 \\xHH \\\\ and \\s for a blank.
+"""
+import ctypes
+import ctypes.util
+import ipaddress
+import os
+import pathlib
+import re
+import socket
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "functional"))
+from testlib import Installation, Smtp, skip, wait_for  # noqa: E402
+
+CONFIG = ('trap_domain "old.example" { class = "recycled" }\n'
+          'trap_domain "typo.example" { class = "typo" }\n'
+          'trap "sales@shop.example" { class = "pristine" }\n')
+MESSAGE = b"From: a@sender.example\r\nTo: t1@old.example\r\nSubject: hi\r\n\r\nhello\r\n.\r\n"
+HIT_FLAGS = {name: 1 << bit for bit, name in enumerate(
+    "null_sender tls esmtp xclient proxy xforward bare_lf bare_cr nul 8bit long_line early_talk pipelined sloppy_path list_header "
+    "auto_submitted report cut refused_after_data bdat smtputf8 counted".split())}
+NAMED = {"r": b"\r", "n": b"\n", "t": b"\t", "0": b"\0", "\\": b"\\", "s": b" "}
+
+
+def text(s):
+    def one(m):
+        return NAMED[m.group(1)] if m.group(1) in NAMED else bytes.fromhex(m.group(1)[1:])
+    out, at = b"", 0
+    for m in re.finditer(r"\\(x[0-9a-fA-F]{2}|[rnt0\\s])", s):
+        out += s[at:m.start()].encode() + one(m)
+        at = m.end()
+    return out + s[at:].encode()
+
+
+def unzstd(data):
+    lib = ctypes.CDLL(ctypes.util.find_library("zstd") or "libzstd.so.1")
+    lib.ZSTD_decompress.restype = ctypes.c_size_t
+    lib.ZSTD_isError.argtypes = [ctypes.c_size_t]
+    out = ctypes.create_string_buffer(1 << 20)
+    n = lib.ZSTD_decompress(out, ctypes.c_size_t(len(out)), data, ctypes.c_size_t(len(data)))
+    assert not lib.ZSTD_isError(n), "the sample is no zstd frame"
+    return out.raw[:n]
+
+
+class Failure(AssertionError):
+    pass
+
+
+class Case:
+    def __init__(self, name, greeted, number):
+        self.name, self.greeted, self.number, self.steps = name, greeted, number, []
+
+
+def parse(path):
+    """(lines for smtp, lines for the configuration, cases)"""
+    smtp, config, cases = [], [], []
+    for number, line in enumerate(path.read_text().split("\n"), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        word, _, rest = line.partition(" ")
+        if word in ("case", "case-ungreeted"):
+            cases.append(Case(rest.strip(), word == "case", number))
+        elif cases:
+            cases[-1].steps.append((number, word, rest))
+        elif word in ("smtp", "config"):
+            (smtp if word == "smtp" else config).append(rest)
+        else:
+            raise SystemExit(f"{path}:{number}: a case must come first")
+    return smtp, config, cases
+
+
+class Player:
+    def __init__(self, installation, case):
+        self.inst, self.case = installation, case
+        self.client = None
+        self.expected = []
+
+    def fail(self, number, why):
+        raise Failure(f"line {number}: {why}")
+
+    # ---- the dialogue ----
+
+    def send(self, data):
+        self.client.send(data)
+
+    def do_C(self, _, rest):
+        self.send(text(rest) + b"\r\n")
+
+    def do_W(self, _, rest):
+        self.send(text(rest))
+
+    def do_repeat(self, _, rest):
+        n, _, what = rest.partition(" ")
+        self.send(text(what) * int(n))
+
+    def do_message(self, *_):
+        self.send(MESSAGE)
+
+    def do_dropped(self, _, rest):
+        try:
+            self.send(text(rest))
+        except OSError:
+            pass
+
+    def do_S(self, number, rest):
+        m = re.fullmatch(r"([0-9|]+)(?: x(\d+))?(?: /(.*)/)?", rest.strip())
+        for _ in range(int(m.group(2) or 1)):
+            try:
+                code, lines = self.client.reply()
+            except OSError as e:
+                self.fail(number, f"expected {m.group(1)}: {e}")
+            if str(code) not in m.group(1).split("|"):
+                self.fail(number, f"expected {m.group(1)}, got {lines!r}")
+            if m.group(3) and not re.search(m.group(3), "\n".join(x.decode("latin-1") for x in lines)):
+                self.fail(number, f"no /{m.group(3)}/ in {lines!r}")
+
+    def do_silent(self, number, rest):
+        self.client.sock.settimeout(float(rest))
+        try:
+            got = self.client.sock.recv(1)
+            self.fail(number, f"expected silence, got {got!r}")
+        except TimeoutError:
+            pass
+        self.client.sock.settimeout(30)
+
+    def do_closed(self, number, rest):
+        self.client.sock.settimeout(float(rest or 10))
+        try:
+            got = self.client.file.read(1)
+            if got:
+                self.fail(number, f"expected the end of the connection, got {got!r}")
+        except ConnectionResetError:
+            pass
+        except TimeoutError:
+            self.fail(number, "the connection stays open")
+
+    def do_half_close(self, *_):
+        self.client.sock.shutdown(socket.SHUT_WR)
+
+    def do_close(self, *_):
+        self.client.close()
+
+    def do_wait(self, _, rest):
+        time.sleep(float(rest))
+
+    def do_transaction(self, number, rest):
+        client = f"198.18.{self.case.number // 250}.{self.case.number % 250 + 1}"  # samples: three a client and day
+        for line, code in ((f"XCLIENT ADDR={client}", 220), ("EHLO client.example", 250), ("MAIL FROM:<a@sender.example>", 250),
+                           (f"RCPT TO:<{rest.strip() or 't1@old.example'}>", 250), ("DATA", 354)):
+            self.do_C(number, line)
+            self.do_S(number, str(code))
+
+    # ---- what is on record ----
+
+    def check(self, number, word, rest, hits, records):
+        if word == "hits":
+            if len(hits) != int(rest):
+                self.fail(number, f"expected {rest.strip()} hits, there are {len(hits)}")
+        elif word == "records":
+            if len(records) != int(rest):
+                self.fail(number, f"expected {rest.strip()} session records, there are {[dict(r) for r in records]}")
+        elif word == "record":
+            self.check_record(number, rest, records)
+        else:
+            if not hits:
+                self.fail(number, "there is no hit")
+            self.check_hit(number, word, rest, hits[-1])
+
+    def check_hit(self, number, word, rest, hit):
+        if word == "traps":
+            more = self.inst.sql("hits", "SELECT address FROM hit_rcpt WHERE hit = ? ORDER BY n", hit["seq"])
+            got, want = [hit["address"]] + [r[0] for r in more], [text(w) for w in rest.split()]
+        elif word == "flags":
+            got, want = self.flag_words(hit["flags"], rest), rest.split()
+        elif word == "content":
+            wait_for("the sample", lambda: self.inst.sql("samples", "SELECT 1 FROM sample WHERE hit = ?", hit["seq"]), 5)
+            got, want = unzstd(self.inst.sql("samples", "SELECT data FROM sample WHERE hit = ?", hit["seq"])[0][0]), text(rest)
+        elif word == "sender":
+            got, want = str(ipaddress.ip_address(hit["sender"])), rest.strip()
+        elif word == "size":
+            got, want = hit["size"], int(rest)
+        else:
+            got, want = hit["reverse_path" if word == "from" else word], text(rest)
+        if got != want:
+            self.fail(number, f"{word}: expected {want!r}, got {got!r}")
+
+    @staticmethod
+    def flag_words(value, wanted):
+        """The wanted words, each with the minus that the value gives it."""
+        return [("" if value & HIT_FLAGS[w.lstrip("-")] else "-") + w.lstrip("-") for w in wanted.split()]
+
+    def check_record(self, number, rest, records):
+        if not records:
+            self.fail(number, "there is no session record")
+        row = records[-1]
+        for pair in rest.split():
+            if pair.startswith(("flags+", "flags-")):
+                if bool(row["flags"] & HIT_FLAGS[pair[6:]]) != (pair[5] == "+"):
+                    self.fail(number, f"{pair}: {row}")
+                continue
+            key, _, want = pair.partition("=")
+            got = row[key]
+            if key in ("client", "local"):
+                got = str(ipaddress.ip_address(got))
+            if isinstance(got, bytes):
+                want = text(want)
+            elif isinstance(got, int):
+                want = int(want)
+            if got != want:
+                self.fail(number, f"{key}: expected {want!r}, got {got!r}")
+
+    def rows(self, table, after):
+        columns = [r[1] for r in self.inst.sql("hits", f"PRAGMA table_info({table})")]
+        return [dict(zip(columns, r)) for r in self.inst.sql("hits", f"SELECT * FROM {table} WHERE seq > ? ORDER BY seq", after)]
+
+    def last(self, table):
+        return self.inst.sql("hits", f"SELECT coalesce(max(seq), 0) FROM {table}")[0][0]
+
+    def fence(self):
+        """A session with an error writes a record; commits are in order, so everything before it is there then. Its own row."""
+        name = f"fence-{self.case.number}-{os.getpid()}-{time.monotonic_ns()}"
+        with Smtp(self.inst.smtp_port) as s:
+            s.expect(None, 220)
+            s.expect("EHLO " + name, 250)
+            s.expect("FENCE", 500)
+            s.expect("QUIT", 221)
+        return wait_for("the fence", lambda: self.inst.sql("hits", "SELECT seq FROM session WHERE helo = ?", name.encode()))[0][0]
+
+    def play(self):
+        before_hits, before_records = self.last("hit"), self.last("session")
+        checks = [s for s in self.case.steps if s[1] in ("hits", "traps", "from", "helo", "sender", "size", "flags", "content", "records", "record")]
+        self.client = Smtp(self.inst.smtp_port)
+        try:
+            if self.case.greeted:
+                self.do_S(self.case.number, "220")
+            for step in self.case.steps:
+                if step not in checks:
+                    getattr(self, "do_" + step[1].rstrip(":").replace("-", "_"))(step[0], step[2])
+        finally:
+            self.client.close()
+        fence = self.fence()
+        hits = self.rows("hit", before_hits)
+        records = [r for r in self.rows("session", before_records) if r["seq"] != fence]
+        if not any(word == "hits" for _, word, _ in checks):
+            self.check(self.case.number, "hits", "0", hits, records)
+        for number, word, rest in checks:
+            self.check(number, word, rest, hits, records)
+
+
+def main():
+    build, script = sys.argv[1], pathlib.Path(sys.argv[3])
+    if not os.path.exists(build + "/bin/trapline"):
+        skip("trapline is not built")
+    smtp, config, cases = parse(script)
+    only = sys.argv[4] if len(sys.argv) > 4 else ""
+    failed = 0
+    with Installation(build, config=CONFIG + "\n".join(config), smtp="\n".join(smtp)) as inst:
+        daemon = inst.start("trapsmtp")
+        for case in cases:
+            if only not in case.name:
+                continue
+            try:
+                Player(inst, case).play()
+                print("ok  ", case.name)
+            except (AssertionError, OSError) as e:
+                failed += 1
+                print("FAIL", case.name, "-", e)
+            if daemon.poll() is not None:
+                raise SystemExit(f"trapsmtp ended with {daemon.returncode} in case: {case.name}\n{inst.log()}")
+        if inst.stop(daemon) != 0:
+            raise SystemExit("trapsmtp did not end well\n" + inst.log())
+        if failed:
+            print(inst.log())
+    print(f"{script.name}: {len(cases)} cases, {failed} failed")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()

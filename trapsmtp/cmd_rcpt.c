@@ -1,0 +1,67 @@
+/* RCPT TO:<forward-path> (RFC 5321 4.1.1.3): the decision of DESIGN.md section 7, by recipient.c. One trap counts once a message. */
+#include "command.h"
+#include "recipient.h"
+#include "server.h"
+
+#include <mail/smtp_command.h>
+#include <mail/smtp_path.h>
+
+static enum step refuse(struct session *s, enum smtp_reply r)
+{
+    reply(s, r);
+    return STEP_ERROR;
+}
+
+static enum step refuse_recipient(struct session *s, enum recipient_kind kind)
+{
+    if (kind == RECIPIENT_UNKNOWN) {
+        s->tally.refused_unknown++;
+        return refuse(s, SMTP_REPLY_UNKNOWN_USER);
+    }
+    s->tally.refused_relay++;
+    return refuse(s, SMTP_REPLY_NO_RELAY);
+}
+
+static enum step accept_recipient(struct session *s, const struct smtp_path *path, const struct recipient *r)
+{
+    switch (message_add_rcpt(s->message, path, r->domain, r->kind == RECIPIENT_ROLE ? 0 : r->klass)) {
+    case MESSAGE_NO_MEMORY:
+        session_close_after(s, SMTP_REPLY_NO_MEMORY, "memory");
+        return STEP_CLOSE;
+    case MESSAGE_ADDED:
+    case MESSAGE_TWICE:
+        break;
+    }
+    if (path->sloppy)
+        s->message->flags |= HIT_SLOPPY_PATH;
+    s->state = SESSION_RCPT;
+    reply(s, SMTP_REPLY_RECIPIENT_OK);
+    return STEP_CONTINUE;
+}
+
+enum step cmd_rcpt(struct session *s, struct bytes argument)
+{
+    struct smtp_params params;
+    struct smtp_path path;
+    struct recipient r;
+    struct bytes rest;
+    bool sloppy;
+
+    if (!smtp_command_keyword(argument, BYTES("TO"), &rest, &sloppy) ||
+        smtp_path_parse(rest, SMTP_FORWARD_PATH, &path, &rest) != TRAP_OK)
+        return refuse(s, SMTP_REPLY_BAD_RECIPIENT);
+    path.sloppy |= sloppy;
+    if (smtp_params_parse(rest, 0, &params) != SMTP_PARAMS_OK)
+        return refuse(s, SMTP_REPLY_UNKNOWN_PARAMETER);
+    if (s->message->rcpt_count >= s->server->config->smtp.recipients_max) {
+        s->tally.refused_limit++; /* those before it still count: no error */
+        reply(s, SMTP_REPLY_TOO_MANY_RECIPIENTS);
+        return STEP_CONTINUE;
+    }
+    r = recipient_find(s->server, &path);
+    if (path.sloppy)
+        session_note(s, HIT_SLOPPY_PATH);
+    if (r.kind == RECIPIENT_UNKNOWN || r.kind == RECIPIENT_FOREIGN)
+        return refuse_recipient(s, r.kind);
+    return accept_recipient(s, &path, &r);
+}

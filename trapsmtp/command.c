@@ -1,0 +1,134 @@
+#include "command.h"
+
+#include "server.h"
+
+#include <mail/smtp_command.h>
+
+enum {
+    IN_ANY = SESSION_READY | SESSION_MAIL | SESSION_RCPT,
+    IN_READY = SESSION_READY,
+    IN_TRANSACTION = SESSION_MAIL | SESSION_RCPT,
+    IN_RCPT = SESSION_RCPT
+};
+
+/* The verb was understood, and is not served here. */
+static enum step cmd_not_implemented(struct session *s, struct bytes argument)
+{
+    (void)argument;
+    reply(s, SMTP_REPLY_NOT_IMPLEMENTED);
+    return STEP_ERROR;
+}
+
+static enum step cmd_unknown(struct session *s, struct bytes argument)
+{
+    (void)argument;
+    reply(s, SMTP_REPLY_UNKNOWN_COMMAND);
+    return STEP_ERROR;
+}
+
+/* Not offered; who tries all the same looks for accounts. */
+static enum step cmd_auth(struct session *s, struct bytes argument)
+{
+    s->tally.auth_attempts++;
+    return cmd_not_implemented(s, argument);
+}
+
+/* Lines of another protocol follow: none of them may run as a command. */
+static enum step cmd_http(struct session *s, struct bytes argument)
+{
+    (void)argument;
+    s->tally.errors++;
+    session_close_after(s, SMTP_REPLY_NOT_SMTP, "http");
+    return STEP_CLOSE;
+}
+
+/* last_in_group: RFC 2920 3.1 wants the client to wait for the reply before it goes on. */
+static const struct {
+    uint8_t states;            /* where the verb is allowed */
+    enum smtp_reply otherwise; /* anywhere else */
+    bool bare;                 /* takes no argument */
+    bool last_in_group;
+    enum step (*run)(struct session *s, struct bytes argument);
+} commands[SMTP_VERBS] = {
+    [SMTP_VERB_EHLO] = { IN_ANY, 0, false, true, cmd_ehlo },
+    [SMTP_VERB_HELO] = { IN_ANY, 0, false, true, cmd_helo },
+    [SMTP_VERB_MAIL] = { IN_READY, SMTP_REPLY_NESTED_MAIL, false, false, cmd_mail },
+    [SMTP_VERB_RCPT] = { IN_TRANSACTION, SMTP_REPLY_NEED_MAIL, false, false, cmd_rcpt },
+    [SMTP_VERB_DATA] = { IN_RCPT, SMTP_REPLY_NEED_RCPT, true, true, cmd_data },
+    [SMTP_VERB_RSET] = { IN_ANY, 0, true, false, cmd_rset },
+    [SMTP_VERB_NOOP] = { IN_ANY, 0, false, true, cmd_noop },
+    [SMTP_VERB_VRFY] = { IN_ANY, 0, false, true, cmd_vrfy },
+    [SMTP_VERB_HELP] = { IN_ANY, 0, false, false, cmd_help },
+    [SMTP_VERB_QUIT] = { IN_ANY, 0, false, true, cmd_quit },
+    [SMTP_VERB_XCLIENT] = { IN_ANY, 0, false, false, cmd_xclient },
+    [SMTP_VERB_EXPN] = { IN_ANY, 0, false, true, cmd_not_implemented },
+    [SMTP_VERB_STARTTLS] = { IN_ANY, 0, true, true, cmd_not_implemented },
+    [SMTP_VERB_AUTH] = { IN_ANY, 0, false, true, cmd_auth },
+    [SMTP_VERB_BDAT] = { IN_ANY, 0, false, false, cmd_unknown },
+    [SMTP_VERB_XFORWARD] = { IN_ANY, 0, false, false, cmd_unknown },
+    [SMTP_VERB_PROBE] = { IN_ANY, 0, false, false, cmd_not_implemented },
+    [SMTP_VERB_HTTP] = { IN_ANY, 0, false, false, cmd_http },
+    [SMTP_VERB_UNKNOWN] = { IN_ANY, 0, false, false, cmd_unknown },
+};
+
+void command_refused(struct session *s)
+{
+    s->tally.errors++;
+    if (--s->errors_left == 0 && (s->state & SESSION_TALKING) != 0)
+        session_close_after(s, SMTP_REPLY_TOO_MANY_ERRORS, "errors_max");
+}
+
+void command_too_long(struct session *s)
+{
+    s->tally.commands++;
+    reply(s, SMTP_REPLY_LINE_TOO_LONG);
+    command_refused(s);
+}
+
+/* Octets that no command may hold (RFC 5321 2.3.8, 4.1.2). False: refused. */
+static bool octets_allowed(struct session *s, struct bytes line)
+{
+    const uint32_t flags = smtp_line_flags(line);
+
+    if ((flags & ~(uint32_t)SMTP_LINE_8BIT) == 0)
+        return true;
+    session_note(s, (flags & SMTP_LINE_LF ? HIT_BARE_LF : 0u) | (flags & SMTP_LINE_CR ? HIT_BARE_CR : 0u) |
+                        (flags & SMTP_LINE_NUL ? HIT_NUL : 0u));
+    reply(s, (flags & (SMTP_LINE_LF | SMTP_LINE_CR | SMTP_LINE_NUL)) != 0 ? SMTP_REPLY_BAD_OCTET : SMTP_REPLY_SYNTAX);
+    command_refused(s);
+    return false;
+}
+
+/* Returns STEP_ERROR with the reply given when the verb may not run now. */
+static enum step run_verb(struct session *s, struct smtp_command c)
+{
+    if ((commands[c.verb].states & s->state) == 0) {
+        reply(s, commands[c.verb].otherwise);
+        return STEP_ERROR;
+    }
+    if (commands[c.verb].bare && c.argument.n > 0) {
+        reply(s, SMTP_REPLY_NO_ARGUMENT_ALLOWED);
+        return STEP_ERROR;
+    }
+    return commands[c.verb].run(s, c.argument);
+}
+
+void command_run(struct session *s, struct bytes line, bool more)
+{
+    struct smtp_command c;
+
+    s->tally.commands++;
+    if (s->commands_left-- == 0) {
+        session_close_after(s, SMTP_REPLY_TOO_MANY_COMMANDS, "commands_max");
+        return;
+    }
+    if (!octets_allowed(s, line))
+        return;
+    c = smtp_command_parse(line);
+    if (more && (!s->esmtp || commands[c.verb].last_in_group) && c.verb != SMTP_VERB_QUIT)
+        session_note(s, HIT_PIPELINED);
+    if (c.tab)
+        session_note(s, HIT_SLOPPY_PATH);
+    if (run_verb(s, c) == STEP_ERROR)
+        command_refused(s);
+}

@@ -1,0 +1,30 @@
+/* command.h - the table of verbs, and what all commands have in common: bad octets, wrong states, limits.
+ *
+ * To add a verb: its name in lib/mail/smtp_command.c, one line in the table of command.c, one file cmd_VERB.c.
+ * Threads: loop only.
+ */
+#ifndef TRAPSMTP_COMMAND_H
+#define TRAPSMTP_COMMAND_H
+
+#include "session.h"
+
+/* One line without CRLF. `more`: the client sent something behind it already. */
+void command_run(struct session *s, struct bytes line, bool more);
+void command_too_long(struct session *s);
+/* One refused command: counts, and closes the session at errors_max. */
+void command_refused(struct session *s);
+
+/* One file each. The state was checked; the argument has no control characters. */
+enum step cmd_data(struct session *s, struct bytes argument);
+enum step cmd_ehlo(struct session *s, struct bytes argument);
+enum step cmd_helo(struct session *s, struct bytes argument);
+enum step cmd_help(struct session *s, struct bytes argument);
+enum step cmd_mail(struct session *s, struct bytes argument);
+enum step cmd_noop(struct session *s, struct bytes argument);
+enum step cmd_quit(struct session *s, struct bytes argument);
+enum step cmd_rcpt(struct session *s, struct bytes argument);
+enum step cmd_rset(struct session *s, struct bytes argument);
+enum step cmd_vrfy(struct session *s, struct bytes argument);
+enum step cmd_xclient(struct session *s, struct bytes argument);
+
+#endif

@@ -1,0 +1,42 @@
+/* limits.h - how many sessions a client has open, and how many messages it sent this hour.
+ *
+ * Key:     the IPv4 address, or the /64 of an IPv6 address (ip_key).
+ * Hours:   of the monotonic clock: a step of the wall clock neither opens nor closes a window.
+ * Memory:  40 bytes a client with open sessions or messages in this hour, at most LIMITS_CLIENTS_MAX; beyond that further clients are not
+ *          counted (they are served). The table is rebuilt without the stale ones when it fills up.
+ * Threads: loop only.
+ * Tests:   tests/unit/trapsmtp/test_limits.c
+ */
+#ifndef TRAPSMTP_LIMITS_H
+#define TRAPSMTP_LIMITS_H
+
+#include <base/ip.h>
+#include <base/time.h>
+#include <mail/keyed.h>
+
+enum { LIMITS_CLIENTS_MAX = 1 << 20 };
+
+struct limits_client {
+    struct prefix key;   /* len 0 = free place */
+    uint32_t sessions;
+    uint32_t hits;
+    uint32_t hour;       /* of hits */
+};
+struct limits {
+    struct limits_client *v;
+    size_t cap, used;    /* cap is a power of two */
+    uint32_t hour;
+    struct hash_key key; /* random: clients must not choose their places */
+};
+
+TRAP_NODISCARD enum trap_err limits_init(struct limits *l);
+void limits_free(struct limits *l);
+
+/* One more open session of ip. False: it has `max` already; not counted then. max 0 = no limit. */
+bool limits_enter(struct limits *l, struct ip ip, uint32_t max, mono_t now);
+void limits_leave(struct limits *l, struct ip ip);
+
+/* One more message of ip in this hour. False: beyond max (0 = no limit). */
+bool limits_hit(struct limits *l, struct ip ip, uint32_t max, mono_t now);
+
+#endif

@@ -1,0 +1,34 @@
+/* listener.h - the sockets that clients connect to.
+ *
+ * Sockets: SO_REUSEADDR, TCP_NODELAY (accepted sockets inherit it), IPv6 ones for IPv6 only. Bound before privileges are dropped.
+ * No descriptors left (EMFILE, ENFILE): a spare one is given up to accept, tell 421 and close; when even that fails, the listener rests
+ *          until the next tick.
+ * Threads: loop only.
+ */
+#ifndef TRAPSMTP_LISTENER_H
+#define TRAPSMTP_LISTENER_H
+
+#include <base/config.h>
+#include <base/loop.h>
+
+struct server;
+struct listener {
+    struct server *server;
+    struct loop_io io;
+    int fd, spare_fd;
+    struct ip ip;
+    uint16_t port;
+    bool any;    /* bound to the unspecified address: the local one is asked for each connection */
+    bool active, resting;
+};
+
+/* *list_out is freed by listeners_close(). TRAP_EBUSY: the port is in use; TRAP_EPERM: not allowed to bind it. */
+TRAP_NODISCARD enum trap_err listeners_bind(const struct endpoints *where, struct listener **list_out, size_t *n_out,
+                                            struct err_text *why);
+void listeners_start(struct server *server);
+void listeners_wake(struct server *server); /* those that rest */
+/* No more clients; the sockets are closed. */
+void listeners_stop(struct server *server);
+void listeners_free(struct listener **list, size_t n);
+
+#endif

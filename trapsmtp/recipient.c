@@ -1,0 +1,56 @@
+#include "recipient.h"
+
+#include "server.h"
+
+#include <mail/smtp_path.h>
+
+/* Asked for every address of a minted domain, also where the directory has an answer: the time tells nothing then. */
+static bool is_minted(struct server *server, const struct trapdir_result *found, struct bytes local)
+{
+    struct mint_ref ref;
+
+    if (found->domain == NULL || found->domain->klass != CLASS_MINTED)
+        return false;
+    return mint_decode(server->mint, server->mint_domains[found->domain - server->config->trap_domains], local, &server->window,
+                       &ref) == TRAP_OK;
+}
+
+static bool is_role_of_host(const struct server *server, struct bytes local, struct bytes domain)
+{
+    return bytes_ieq(domain, bytes_str(server->config->smtp.hostname)) &&
+           (bytes_ieq(local, BYTES("postmaster")) || bytes_ieq(local, BYTES("abuse")));
+}
+
+struct recipient recipient_find(struct server *server, const struct smtp_path *path)
+{
+    struct recipient r = { .kind = RECIPIENT_FOREIGN, .domain = path->domain };
+    struct trapdir_result found;
+    bool minted;
+
+    if (path->domain.n == 0) /* <postmaster>: RFC 5321 4.5.1 */
+        r.domain = bytes_str(server->config->smtp.hostname);
+    found = trapdir_find(server->trapdir, path->local, r.domain);
+    minted = is_minted(server, &found, path->local);
+
+    switch (found.answer) {
+    case TRAPDIR_FOREIGN:
+        if (is_role_of_host(server, path->local, r.domain))
+            r.kind = RECIPIENT_ROLE;
+        break;
+    case TRAPDIR_MINTED_DOMAIN:
+        r.kind = minted || found.domain->unknown_accept ? RECIPIENT_TRAP : RECIPIENT_UNKNOWN;
+        r.klass = minted ? RCPT_MINTED : RCPT_GUESS;
+        break;
+    case TRAPDIR_TRAP:
+        r.kind = RECIPIENT_TRAP;
+        r.klass = found.rcpt_class;
+        break;
+    case TRAPDIR_UNKNOWN:
+        r.kind = RECIPIENT_UNKNOWN;
+        break;
+    case TRAPDIR_ROLE:
+        r.kind = RECIPIENT_ROLE;
+        break;
+    }
+    return r;
+}

@@ -1,0 +1,28 @@
+/* recipient.h - what a recipient is: DESIGN.md section 7, decided at equal cost for every address of a domain.
+ *
+ * Threads: loop only.
+ * Tests:   tests/replay/rcpt-*.txt, tests/functional/test_smtp_recipients.py
+ */
+#ifndef TRAPSMTP_RECIPIENT_H
+#define TRAPSMTP_RECIPIENT_H
+
+#include <base/bytes.h>
+
+struct server;
+struct smtp_path;
+
+enum recipient_kind {
+    RECIPIENT_TRAP,    /* evidence */
+    RECIPIENT_ROLE,    /* postmaster or abuse: kept in full, never evidence */
+    RECIPIENT_UNKNOWN, /* ours, and nobody: 550 5.1.1 */
+    RECIPIENT_FOREIGN  /* not ours: 550 5.7.1 */
+};
+struct recipient {
+    enum recipient_kind kind;
+    uint8_t klass;       /* enum rcpt_class, with RECIPIENT_TRAP */
+    struct bytes domain; /* of the address as it is recorded */
+};
+
+struct recipient recipient_find(struct server *server, const struct smtp_path *path);
+
+#endif

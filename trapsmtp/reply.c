@@ -1,0 +1,106 @@
+#include "reply.h"
+
+#include "server.h"
+#include "session.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+/* Sends as much as the client takes now; *in starts at the rest. */
+static bool send_some(int fd, struct bytes *in)
+{
+    while (in->n > 0) {
+        const ssize_t n = send(fd, in->p, in->n, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+        if (n == -1 && errno == EINTR)
+            continue;
+        if (n == -1)
+            return errno == EAGAIN || errno == EWOULDBLOCK;
+        *in = bytes_skip(*in, (size_t)n);
+    }
+    return true;
+}
+
+/* Keeps what was not taken. More than OUTPUT_BYTES cannot come together: commands stop while something waits. */
+static bool keep(struct session *s, struct bytes rest)
+{
+    if (rest.n == 0)
+        return true;
+    if (s->unsent.max == 0)
+        buf_init(&s->unsent, 2 * OUTPUT_BYTES);
+    buf_add(&s->unsent, rest);
+    return s->unsent.err == TRAP_OK;
+}
+
+bool reply_flush(struct session *s)
+{
+    struct output *out = &s->server->output;
+    struct bytes rest;
+    bool ok = true;
+
+    if (s->unsent.n > 0) {
+        rest = buf_bytes(&s->unsent);
+        ok = send_some(s->fd, &rest);
+        buf_consume(&s->unsent, s->unsent.n - rest.n);
+        if (s->unsent.n == 0)
+            buf_free(&s->unsent); /* idle sessions own nothing */
+    }
+    rest = bytes_of(out->p, out->n);
+    out->n = 0;
+    if (ok && s->unsent.n == 0)
+        ok = send_some(s->fd, &rest);
+    return ok && keep(s, rest);
+}
+
+void reply_bytes(struct session *s, struct bytes text)
+{
+    struct output *out = &s->server->output;
+
+    if (text.n > sizeof(out->p) - out->n && !reply_flush(s))
+        s->broken = true;
+    if (text.n > sizeof(out->p) - out->n)
+        return; /* no reply is that long */
+    memcpy(out->p + out->n, text.p, text.n);
+    out->n += text.n;
+}
+
+void reply(struct session *s, enum smtp_reply r)
+{
+    reply_bytes(s, smtp_reply_line(r));
+}
+
+static void reply_text(struct session *s, const char *text)
+{
+    reply_bytes(s, bytes_str(text));
+}
+
+void reply_greeting(struct session *s)
+{
+    reply_text(s, "220 ");
+    reply_text(s, s->server->config->smtp.hostname);
+    reply_text(s, " ESMTP\r\n");
+}
+
+void reply_helo(struct session *s)
+{
+    reply_text(s, "250 ");
+    reply_text(s, s->server->config->smtp.hostname);
+    reply_text(s, "\r\n");
+}
+
+void reply_ehlo(struct session *s)
+{
+    const struct conf_smtp *conf = &s->server->config->smtp;
+    char size[40];
+
+    (void)snprintf(size, sizeof(size), "250-SIZE %" PRIu64 "\r\n", conf->message_max_bytes);
+    reply_text(s, "250-");
+    reply_text(s, conf->hostname);
+    reply_text(s, "\r\n250-PIPELINING\r\n");
+    reply_text(s, size);
+    if (session_may_xclient(s))
+        reply_text(s, "250-XCLIENT NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT\r\n");
+    reply_text(s, "250-8BITMIME\r\n250 ENHANCEDSTATUSCODES\r\n");
+}

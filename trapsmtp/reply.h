@@ -1,0 +1,32 @@
+/* reply.h - replies of the session whose turn it is: gathered, and sent with one call at the end of the turn.
+ *
+ * Why:     a turn of pipelined commands costs one write; a session that has nothing to say owns no buffer.
+ * Bounds:  a turn's replies take at most OUTPUT_BYTES before they are sent; what the client does not take at once is kept in the session
+ *          (at most as much), and no more commands of that session are read until it is gone.
+ * Threads: loop only.
+ */
+#ifndef TRAPSMTP_REPLY_H
+#define TRAPSMTP_REPLY_H
+
+#include <mail/smtp_reply.h>
+
+struct session;
+
+enum { OUTPUT_BYTES = 16 * 1024 };
+struct output {
+    size_t n;
+    uint8_t p[OUTPUT_BYTES];
+};
+
+void reply(struct session *s, enum smtp_reply r);
+/* Text put together by the caller, whole lines. */
+void reply_bytes(struct session *s, struct bytes text);
+/* "220 hostname ESMTP" and the lines of EHLO. */
+void reply_greeting(struct session *s);
+void reply_ehlo(struct session *s);
+void reply_helo(struct session *s);
+
+/* Sends what is gathered. False: the connection is broken. The rest that the client did not take waits in the session. */
+bool reply_flush(struct session *s);
+
+#endif

@@ -1,0 +1,246 @@
+/* The session of RFC 5321, section 3 and 4, as a trap sees it:
+ *
+ *   accept --220--> READY --MAIL--> MAIL --RCPT accepted--> RCPT --DATA--> DATA --CRLF.CRLF--> COMMIT
+ *                     ^              |  ^                    |  ^             |                   |
+ *                     |<-----RSET, EHLO, HELO----------------+  +--RCPT       | 552 too big       |
+ *                     |<------------------------------------------------------+                   |
+ *                     |<--250 after the hit is on disk; 452 when it cannot be, or takes longer than commit_wait
+ *   any --QUIT, 421--> CLOSING --all sent--> ENDED          any --client gone--> ENDED
+ *   ENDED waits for a message that is still with the writer, then it is freed.
+ *
+ * What may be trusted:
+ *   READY    client, local: the kernel's word, or XCLIENT's from a peer in xclient_from. helo: the client's claim.
+ *   MAIL     message->reverse_path is syntactically right; nothing else is known of it.
+ *   RCPT     every entry of message->rcpts was decided by recipient.c: trap or role, never foreign. At least one.
+ *   DATA     bytes are content until smtp_eod.c says otherwise: no verb is looked for.
+ *   COMMIT   the message belongs to the writer: it is not touched here, and no further input is looked at.
+ *   CLOSING  input is dropped unread. ENDED: fd is closed, watchers are stopped, only session_message_done() comes.
+ */
+#include "session.h"
+
+#include "evidence.h"
+#include "server.h"
+
+#include <base/log.h>
+
+#include <stdlib.h>
+#include <unistd.h>
+
+static void link_in(struct session **list, struct session *s)
+{
+    s->next = *list;
+    s->link = list;
+    if (s->next != NULL)
+        s->next->link = &s->next;
+    *list = s;
+}
+
+static void unlink_from(struct session *s)
+{
+    *s->link = s->next;
+    if (s->next != NULL)
+        s->next->link = s->link;
+}
+
+bool session_may_xclient(const struct session *s)
+{
+    return prefix_set_has(&s->server->config->smtp.xclient_from, s->peer);
+}
+
+struct bytes session_helo(const struct session *s)
+{
+    return bytes_of(s->helo, s->helo_len);
+}
+
+void session_set_helo(struct session *s, struct bytes name)
+{
+    enum { HELO_MAX = 255 };
+    const size_t n = name.n < HELO_MAX ? name.n : HELO_MAX;
+    uint8_t *copy = n > 0 ? malloc(n) : NULL;
+
+    if (name.n > HELO_MAX)
+        session_note(s, HIT_CUT);
+    if (copy != NULL)
+        memcpy(copy, name.p, n);
+    free(s->helo);
+    s->helo = copy;
+    s->helo_len = copy != NULL ? (uint8_t)n : 0;
+}
+
+void session_note(struct session *s, uint32_t hit_flags)
+{
+    s->tally.flags |= hit_flags;
+}
+
+void session_reset(struct session *s)
+{
+    if (s->message != NULL)
+        message_drop(s->message);
+    s->message = NULL;
+    s->state = SESSION_READY;
+}
+
+void session_begin_record(struct session *s)
+{
+    s->id = server_session_id(s->server);
+    free(s->tally.attempt);
+    s->tally = (struct tally){ .since = wall_now() };
+    s->counted = false;
+}
+
+void session_close_after(struct session *s, enum smtp_reply last, const char *reason)
+{
+    reply(s, last);
+    if (s->message != NULL) {
+        evidence_attempt(s);
+        session_reset(s);
+    }
+    s->state = SESSION_CLOSING;
+    s->linger = true;
+    s->reason = reason;
+}
+
+/* Over a limit: no session is made, the reason is said and counted in the log. */
+static void refuse(struct server *server, int fd, struct ip peer, const char *reason)
+{
+    const struct bytes line = smtp_reply_line(SMTP_REPLY_TOO_MANY_CONNECTIONS);
+    const ssize_t n = send(fd, line.p, line.n, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+    (void)close(fd);
+    log_info("smtp.refused", LOG_IP(peer), LOG_STR("reason", reason), LOG_U64("sessions", server->session_count),
+             LOG_U64("told", n > 0 ? 1 : 0));
+}
+
+static bool enter(struct server *server, struct ip peer, bool trusted, mono_t now, const char **reason_out)
+{
+    if (server->session_count >= server->config->smtp.sessions_max) {
+        *reason_out = "sessions_max";
+        return false;
+    }
+    *reason_out = "sessions_per_ip";
+    return trusted || limits_enter(&server->limits, peer, server->config->smtp.sessions_per_ip, now);
+}
+
+void session_open(struct server *server, int fd, struct ip peer, struct ip local, uint16_t local_port)
+{
+    const struct conf_smtp *conf = &server->config->smtp;
+    const bool trusted = prefix_set_has(&conf->xclient_from, peer);
+    const mono_t now = loop_now(server->loop);
+    const char *reason;
+    struct session *s;
+
+    if (!enter(server, peer, trusted, now, &reason)) {
+        refuse(server, fd, peer, reason);
+        return;
+    }
+    s = calloc(1, sizeof(*s));
+    if (s == NULL) {
+        if (!trusted)
+            limits_leave(&server->limits, peer);
+        refuse(server, fd, peer, "memory");
+        return;
+    }
+    s->server = server;
+    s->fd = fd;
+    s->state = SESSION_READY;
+    s->in_limits = !trusted;
+    s->peer = s->client = peer;
+    s->local = local;
+    s->local_port = local_port;
+    s->opened = now;
+    s->ends = mono_add(now, conf->session_max);
+    s->commands_left = conf->commands_max;
+    s->errors_left = conf->errors_max;
+    smtp_line_init(&s->line, conf->line_max_bytes);
+    session_begin_record(s);
+    link_in(&server->sessions, s);
+    server->session_count++;
+    loop_io_init(&s->io, fd, LOOP_READ, session_on_io, s);
+    loop_io_start(server->loop, &s->io);
+    s->reading = true;
+    loop_timer_init(&s->timer, session_on_timer, s);
+    session_await(s);
+    session_on_open(s);
+}
+
+static void free_dead(void *arg)
+{
+    session_free_dead(arg);
+}
+
+void session_free_dead(struct server *server)
+{
+    while (server->dead != NULL) {
+        struct session *s = server->dead;
+
+        unlink_from(s);
+        free(s->helo);
+        free(s->tally.attempt);
+        free(s);
+    }
+}
+
+/* Nothing is out any more: write the record and let the loop free it. If that cannot be arranged the next tick does. */
+static void finish(struct session *s)
+{
+    struct server *server = s->server;
+    const bool first = server->dead == NULL;
+
+    evidence_session_end(s);
+    unlink_from(s);
+    link_in(&server->dead, s);
+    if (first && loop_defer(server->loop, free_dead, server) != TRAP_OK)
+        log_warning("smtp.defer", LOG_STR("error", "out of memory"));
+}
+
+void session_end(struct session *s, const char *reason)
+{
+    struct server *server = s->server;
+
+    if (s->state == SESSION_ENDED)
+        return;
+    if (s->reason == NULL)
+        s->reason = reason;
+    loop_io_stop(server->loop, &s->io);
+    loop_timer_stop(server->loop, &s->timer);
+    (void)close(s->fd);
+    s->fd = -1;
+    if (s->in_limits)
+        limits_leave(&server->limits, s->client);
+    server->session_count--;
+    free(s->kept);
+    s->kept = NULL;
+    s->kept_len = 0;
+    buf_free(&s->unsent);
+    if (s->state == SESSION_COMMIT) { /* the message comes back to session_message_done() */
+        s->state = SESSION_ENDED;
+        return;
+    }
+    if (s->message != NULL) {
+        evidence_attempt(s);
+        session_reset(s);
+    }
+    s->state = SESSION_ENDED;
+    finish(s);
+}
+
+void session_message_done(struct session *s, struct message *m, enum smtp_reply answer)
+{
+    TRAP_BUG_ON(s->message != m);
+    s->message = NULL;
+    m->session = NULL;
+    if (s->state == SESSION_ENDED) {
+        finish(s);
+        return;
+    }
+    s->state = SESSION_READY;
+    reply(s, answer);
+}
+
+void session_stop(struct session *s)
+{
+    if ((s->state & (SESSION_TALKING | SESSION_DATA)) == 0)
+        return;
+    session_close_after(s, SMTP_REPLY_SHUTDOWN, "shutdown");
+    session_turn(s, bytes_of(NULL, 0));
+}

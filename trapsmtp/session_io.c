@@ -1,0 +1,297 @@
+/* session_io.c - receiving, sending, deadlines: the part of a session that knows of descriptors and time. */
+#include "command.h"
+#include "content.h"
+#include "evidence.h"
+#include "server.h"
+#include "session.h"
+
+#include <base/log.h>
+
+#include <errno.h>
+#include <linux/sockios.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+/* ---- deadlines ---- */
+
+static mono_t earlier(mono_t a, mono_t b)
+{
+    return a.ms < b.ms ? a : b;
+}
+
+/* In DATA: silence may last data_timeout; and with data_rate_min the bytes so far must be enough for the time so far. */
+static mono_t data_deadline(const struct session *s, mono_t now)
+{
+    const struct conf_smtp *conf = &s->server->config->smtp;
+    const mono_t silence = mono_add(now, conf->data_timeout);
+    mono_t rate = mono_add(s->data_started, conf->data_timeout);
+
+    if (conf->data_rate_min == 0)
+        return silence;
+    rate = mono_add(rate, SPAN_MS(s->message->received * 1000 / conf->data_rate_min));
+    return earlier(silence, rate);
+}
+
+/* The timer of a session is moved only when it would come too late: most deadlines only move away. */
+static void set_deadline(struct session *s, mono_t deadline, mono_t now)
+{
+    s->deadline = deadline;
+    if (s->armed.ms != 0 && s->armed.ms <= deadline.ms)
+        return;
+    s->armed = deadline;
+    loop_timer_start(s->server->loop, &s->timer, SPAN_MS(deadline.ms > now.ms ? deadline.ms - now.ms : 0));
+}
+
+void session_await(struct session *s)
+{
+    enum { LINGER_S = 2 };
+    const struct conf_smtp *conf = &s->server->config->smtp;
+    const mono_t now = loop_now(s->server->loop);
+    mono_t deadline = mono_add(now, conf->command_timeout);
+
+    switch ((enum session_state)s->state) {
+    case SESSION_DATA:
+        deadline = earlier(data_deadline(s, now), s->ends);
+        break;
+    case SESSION_COMMIT:
+        deadline = mono_add(now, conf->commit_wait);
+        break;
+    case SESSION_CLOSING:
+        deadline = mono_add(now, SPAN_S(LINGER_S));
+        break;
+    case SESSION_READY:
+    case SESSION_MAIL:
+    case SESSION_RCPT:
+    case SESSION_ENDED:
+        deadline = earlier(deadline, s->ends);
+        break;
+    }
+    set_deadline(s, deadline, now);
+}
+
+void session_on_timer(struct loop_timer *t)
+{
+    struct session *s = t->arg;
+    const mono_t now = loop_now(s->server->loop);
+
+    s->armed = (mono_t){ 0 };
+    if (now.ms < s->deadline.ms) {
+        set_deadline(s, s->deadline, now);
+        return;
+    }
+    if (s->state == SESSION_CLOSING || s->unsent.n > 0) {
+        session_end(s, "client does not read");
+        return;
+    }
+    if (s->state == SESSION_COMMIT)
+        evidence_give_up(s);
+    else if (now.ms >= s->ends.ms)
+        session_close_after(s, SMTP_REPLY_SESSION_TOO_LONG, "session_max");
+    else if (s->state == SESSION_DATA && s->server->config->smtp.data_rate_min != 0)
+        session_close_after(s, SMTP_REPLY_TOO_SLOW, "data_rate_min");
+    else
+        session_close_after(s, SMTP_REPLY_TIMEOUT, s->state == SESSION_DATA ? "data_timeout" : "command_timeout");
+    session_resume(s);
+}
+
+/* ---- one turn ---- */
+
+/* A TLS client or scanner on a port that speaks plain text first: its record would be waited for as a line for ever. */
+static bool is_tls_hello(const struct session *s, struct bytes in)
+{
+    return s->tally.commands == 0 && in.n >= 3 && in.p[0] == 0x16 && in.p[1] == 0x03 && in.p[2] <= 0x04;
+}
+
+/* One line or one piece of content. False: more bytes are needed. */
+static bool step(struct session *s, struct bytes *in)
+{
+    struct bytes line;
+
+    if (s->state == SESSION_DATA) {
+        content_feed(s, in);
+        return true;
+    }
+    if (is_tls_hello(s, *in)) {
+        s->tally.errors++;
+        session_close_after(s, SMTP_REPLY_NOT_SMTP, "tls");
+        return true;
+    }
+    switch (smtp_line_next(&s->line, in, &line)) {
+    case SMTP_LINE_MORE:
+        return false;
+    case SMTP_LINE_TOO_LONG:
+        command_too_long(s);
+        return true;
+    case SMTP_LINE_DONE:
+        command_run(s, line, in->n > 0);
+        return true;
+    }
+    return false;
+}
+
+static bool may_go_on(const struct session *s)
+{
+    return (s->state & (SESSION_TALKING | SESSION_DATA)) != 0 && s->unsent.n == 0 && !s->broken;
+}
+
+/* Remembers what was not consumed. `in` may lie in s->kept itself. */
+static void keep(struct session *s, struct bytes in)
+{
+    uint8_t *copy = NULL;
+
+    if (s->state == SESSION_CLOSING || s->broken)
+        in.n = 0;
+    if (in.n > 0) {
+        copy = malloc(in.n);
+        if (copy != NULL)
+            memcpy(copy, in.p, in.n);
+        s->broken |= copy == NULL;
+    }
+    free(s->kept);
+    s->kept = copy;
+    s->kept_len = copy != NULL ? in.n : 0;
+}
+
+/* Watches for what the session can use now: input, or room for output. */
+static void watch(struct session *s)
+{
+    const bool writing = s->unsent.n > 0;
+    const bool reading = !writing && (s->state != SESSION_COMMIT || s->reading);
+
+    if (reading == s->reading && writing == s->writing)
+        return;
+    s->reading = reading;
+    s->writing = writing;
+    loop_io_set(s->server->loop, &s->io, writing ? LOOP_WRITE : reading ? LOOP_READ : 0);
+}
+
+/* The last reply is out. A client that sent more than we read would get a reset and might lose that reply: let it go first. */
+static void close_softly(struct session *s)
+{
+    if (s->linger && shutdown(s->fd, SHUT_WR) == 0) {
+        session_await(s);
+        return;
+    }
+    session_end(s, "closed");
+}
+
+void session_turn(struct session *s, struct bytes in)
+{
+    const bool had_unsent = s->unsent.n > 0;
+    bool progress = false;
+
+    while (in.n > 0 && may_go_on(s)) {
+        if (!step(s, &in))
+            break;
+        progress = true;
+    }
+    s->linger |= in.n > 0;
+    keep(s, in);
+    if (!reply_flush(s) || s->broken) {
+        session_end(s, "connection lost");
+        return;
+    }
+    watch(s);
+    if (s->state == SESSION_CLOSING && s->unsent.n == 0)
+        close_softly(s);
+    else if (progress || had_unsent != (s->unsent.n > 0))
+        session_await(s);
+}
+
+void session_resume(struct session *s)
+{
+    session_await(s);
+    session_take_kept(s);
+}
+
+void session_take_kept(struct session *s)
+{
+    uint8_t *kept = s->kept;
+    const size_t n = s->kept_len;
+
+    s->kept = NULL;
+    s->kept_len = 0;
+    session_turn(s, bytes_of(kept, n));
+    free(kept);
+}
+
+/* ---- events ---- */
+
+/* CLOSING: drops what comes, so that the client can read our last reply before the connection goes. */
+static void drop_input(struct session *s)
+{
+    const ssize_t n = recv(s->fd, s->server->input, s->server->input_cap, MSG_DONTWAIT);
+
+    if (n == 0 || (n == -1 && errno != EAGAIN && errno != EINTR))
+        session_end(s, "closed");
+}
+
+/* True: *in is what a partial line kept and what came now. */
+static bool receive(struct session *s, struct bytes *in)
+{
+    struct server *server = s->server;
+    ssize_t n;
+
+    if (s->kept_len > 0)
+        memcpy(server->input, s->kept, s->kept_len);
+    n = recv(s->fd, server->input + s->kept_len, READ_BYTES, MSG_DONTWAIT);
+    if (n == -1 && (errno == EAGAIN || errno == EINTR))
+        return false;
+    if (n <= 0) {
+        session_end(s, n == 0 ? "client closed" : "connection lost");
+        return false;
+    }
+    *in = bytes_of(server->input, s->kept_len + (size_t)n);
+    return true;
+}
+
+/* First bytes of the client while the kernel still holds our greeting unacknowledged: it cannot have read it (RFC 5321 3.1). */
+static void note_early_talk(struct session *s)
+{
+    int unacknowledged = 0;
+
+    s->heard = true;
+    if (ioctl(s->fd, SIOCOUTQ, &unacknowledged) == 0 && unacknowledged > 0)
+        session_note(s, HIT_EARLY_TALK);
+}
+
+void session_on_io(struct loop_io *io, int events)
+{
+    struct session *s = io->arg;
+    struct bytes in;
+
+    if (s->state == SESSION_CLOSING && s->unsent.n == 0) {
+        drop_input(s);
+        return;
+    }
+    if (s->unsent.n > 0) {
+        session_take_kept(s);
+        return;
+    }
+    if (s->state == SESSION_COMMIT) { /* level-triggered: look away until the commit is done */
+        s->reading = false;
+        loop_io_set(s->server->loop, &s->io, 0);
+        return;
+    }
+    (void)events;
+    if (!receive(s, &in))
+        return;
+    if (!s->heard)
+        note_early_talk(s);
+    session_turn(s, in);
+}
+
+void session_on_open(struct session *s)
+{
+    struct bytes in = { NULL, 0 };
+    const ssize_t n = recv(s->fd, s->server->input, READ_BYTES, MSG_DONTWAIT);
+
+    if (n > 0) { /* before a byte of ours was sent */
+        s->heard = true;
+        session_note(s, HIT_EARLY_TALK);
+        in = bytes_of(s->server->input, (size_t)n);
+    }
+    reply_greeting(s);
+    session_turn(s, in);
+}
