@@ -1,5 +1,6 @@
-/* EHLO and HELO (RFC 5321 4.1.1.1): who the client says it is. Clears a transaction (4.1.4). The name is a claim and recorded as
- * received; a name that is wrong is no reason to refuse mail (4.1.4), and tells much about the sender. */
+/* EHLO and HELO (RFC 5321 4.1.1.1): who the client says it is. Clears a transaction (4.1.4). The name is a
+ * claim and recorded as received; a name that is wrong is no reason to refuse mail (4.1.4), and tells much
+ * about the sender. */
 #include "command.h"
 #include "server.h"
 

@@ -1,5 +1,6 @@
-/* MAIL FROM:<reverse-path> [parameters] (RFC 5321 4.1.1.2). Begins a transaction. Accepted before EHLO, too (4.1.4 leaves it to us): the
- * missing helo is part of the evidence. Sloppy syntax is taken and flagged; see lib/mail/smtp_path.h. */
+/* MAIL FROM:<reverse-path> [parameters] (RFC 5321 4.1.1.2). Begins a transaction. Accepted before EHLO, too
+ * (4.1.4 leaves it to us): the missing helo is part of the evidence. Sloppy syntax is taken and flagged; see
+ * lib/mail/smtp_path.h. */
 #include "command.h"
 #include "server.h"
 

@@ -1,4 +1,5 @@
-/* RCPT TO:<forward-path> (RFC 5321 4.1.1.3): the decision of DESIGN.md section 7, by recipient.c. One trap counts once a message. */
+/* RCPT TO:<forward-path> (RFC 5321 4.1.1.3): the decision of DESIGN.md section 7, by recipient.c. One trap
+ * counts once a message. */
 #include "command.h"
 #include "recipient.h"
 #include "server.h"

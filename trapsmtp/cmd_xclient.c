@@ -1,8 +1,10 @@
-/* XCLIENT (Postfix XCLIENT_README): a peer in xclient_from says who the client is. Everybody else gets what an unknown verb gets.
+/* XCLIENT (Postfix XCLIENT_README): a peer in xclient_from says who the client is. Everybody else gets what
+ * an unknown verb gets.
  *
- * It begins a new session on the same connection: new record, new id, a new 220. HELO given here stays: the peer's own EHLO behind it
- * says nothing of the client. An address that the peer does not know is recorded as the unspecified address, which can never be
- * listed; the peer's own address is never taken for it. */
+ * It begins a new session on the same connection: new record, new id, a new 220. HELO given here stays: the
+ *                                                 peer's own EHLO behind it
+ * says nothing of the client. An address that the peer does not know is recorded as the unspecified address,
+ * which can never be listed; the peer's own address is never taken for it. */
 #include "command.h"
 #include "evidence.h"
 #include "server.h"
@@ -19,7 +21,8 @@ static bool move_limits(struct session *s, struct ip client)
     if (s->in_limits)
         limits_leave(&server->limits, s->client);
     s->client = client;
-    s->in_limits = limits_enter(&server->limits, client, server->config->smtp.sessions_per_ip, loop_now(server->loop));
+    s->in_limits =
+        limits_enter(&server->limits, client, server->config->smtp.sessions_per_ip, loop_now(server->loop));
     return s->in_limits;
 }
 

@@ -94,7 +94,8 @@ static bool octets_allowed(struct session *s, struct bytes line)
         return true;
     session_note(s, (flags & SMTP_LINE_LF ? HIT_BARE_LF : 0u) | (flags & SMTP_LINE_CR ? HIT_BARE_CR : 0u) |
                         (flags & SMTP_LINE_NUL ? HIT_NUL : 0u));
-    reply(s, (flags & (SMTP_LINE_LF | SMTP_LINE_CR | SMTP_LINE_NUL)) != 0 ? SMTP_REPLY_BAD_OCTET : SMTP_REPLY_SYNTAX);
+    reply(s, (flags & (SMTP_LINE_LF | SMTP_LINE_CR | SMTP_LINE_NUL)) != 0 ? SMTP_REPLY_BAD_OCTET
+                                                                          : SMTP_REPLY_SYNTAX);
     command_refused(s);
     return false;
 }

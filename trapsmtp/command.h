@@ -1,6 +1,7 @@
 /* command.h - the table of verbs, and what all commands have in common: bad octets, wrong states, limits.
  *
- * To add a verb: its name in lib/mail/smtp_command.c, one line in the table of command.c, one file cmd_VERB.c.
+ * To add a verb: its name in lib/mail/smtp_command.c, one line in the table of command.c, one file
+ *                cmd_VERB.c.
  * Threads: loop only.
  */
 #ifndef TRAPSMTP_COMMAND_H

@@ -44,19 +44,22 @@ static void take_content(struct bytes content, void *arg)
 static uint32_t content_flags(const struct message *m)
 {
     static const struct {
-        uint32_t seen, flag;
-    } eod_flags[] = {
-        { SMTP_EOD_BARE_LF, HIT_BARE_LF }, { SMTP_EOD_BARE_CR, HIT_BARE_CR },       { SMTP_EOD_NUL, HIT_NUL },
-        { SMTP_EOD_8BIT, HIT_8BIT },       { SMTP_EOD_LONG_LINE, HIT_LONG_LINE },
-    }, header_flags[] = {
-        { HEADER_LIST, HIT_LIST_HEADER }, { HEADER_AUTO_SUBMITTED, HIT_AUTO_SUBMITTED }, { HEADER_REPORT, HIT_REPORT },
+        uint32_t in_content, in_header, flag;
+    } table[] = {
+        { SMTP_EOD_BARE_LF, 0, HIT_BARE_LF },
+        { SMTP_EOD_BARE_CR, 0, HIT_BARE_CR },
+        { SMTP_EOD_NUL, 0, HIT_NUL },
+        { SMTP_EOD_8BIT, 0, HIT_8BIT },
+        { SMTP_EOD_LONG_LINE, 0, HIT_LONG_LINE },
+        { 0, HEADER_LIST, HIT_LIST_HEADER },
+        { 0, HEADER_AUTO_SUBMITTED, HIT_AUTO_SUBMITTED },
+        { 0, HEADER_REPORT, HIT_REPORT },
     };
     uint32_t flags = 0;
 
-    for (size_t i = 0; i < sizeof(eod_flags) / sizeof(eod_flags[0]); i++)
-        flags |= (m->eod.flags & eod_flags[i].seen) != 0 ? eod_flags[i].flag : 0;
-    for (size_t i = 0; i < sizeof(header_flags) / sizeof(header_flags[0]); i++)
-        flags |= (m->header.found & header_flags[i].seen) != 0 ? header_flags[i].flag : 0;
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+        if ((m->eod.flags & table[i].in_content) != 0 || (m->header.found & table[i].in_header) != 0)
+            flags |= table[i].flag;
     return m->eight_bit ? flags & ~(uint32_t)HIT_8BIT : flags;
 }
 

@@ -24,7 +24,8 @@ struct record {
 
 /* Flags that are about the sender's manners: alone a reason for a record. */
 enum {
-    MANNERS = HIT_BARE_LF | HIT_BARE_CR | HIT_NUL | HIT_EARLY_TALK | HIT_PIPELINED | HIT_SLOPPY_PATH | HIT_COUNTED
+    MANNERS =
+        HIT_BARE_LF | HIT_BARE_CR | HIT_NUL | HIT_EARLY_TALK | HIT_PIPELINED | HIT_SLOPPY_PATH | HIT_COUNTED
 };
 
 static bool has_news(const struct tally *t)
@@ -95,7 +96,8 @@ static void run_record_done(struct completion *c)
     if (r->message != NULL)
         message_job_done(r->message, r->result);
     else if (r->result != TRAP_OK)
-        log_warning("smtp.session.lost", LOG_U64("session", r->job.session.session), LOG_STR("error", err_name(r->result)));
+        log_warning("smtp.session.lost", LOG_U64("session", r->job.session.session),
+                    LOG_STR("error", err_name(r->result)));
     free(r);
 }
 
@@ -133,9 +135,10 @@ void evidence_session_end(struct session *s)
 
     log_info("smtp.session", LOG_U64("session", s->id), LOG_IP(s->client), LOG_BYTES("helo", session_helo(s)),
              LOG_STR("reason", s->reason != NULL ? s->reason : "xclient"),
-             LOG_SPAN("duration", mono_diff(loop_now(s->server->loop), s->opened)), LOG_U64("commands", t->commands),
-             LOG_U64("errors", t->errors), LOG_U64("hits", t->hits),
-             LOG_U64("refused", (uint64_t)t->refused_unknown + t->refused_relay + t->refused_limit), LOG_U64("flags", session_flags(s)));
+             LOG_SPAN("duration", mono_diff(loop_now(s->server->loop), s->opened)),
+             LOG_U64("commands", t->commands), LOG_U64("errors", t->errors), LOG_U64("hits", t->hits),
+             LOG_U64("refused", (uint64_t)t->refused_unknown + t->refused_relay + t->refused_limit),
+             LOG_U64("flags", session_flags(s)));
     if (has_news(t)) {
         const enum trap_err err = record_submit(s, NULL);
 
@@ -181,9 +184,10 @@ static enum trap_err hit_fill(const struct session *s, struct message *m)
         return m->text.err;
     for (uint32_t i = 0; i < m->rcpt_count; i++)
         if (m->rcpts[i].klass != 0)
-            m->hit_rcpts[n++] = (struct hit_rcpt){ .klass = m->rcpts[i].klass, .address = message_rcpt(m, i) };
-    m->flags |= (s->tally.flags & (HIT_EARLY_TALK | HIT_PIPELINED | HIT_XCLIENT | HIT_CUT)) | (s->esmtp ? HIT_ESMTP : 0u) |
-                (is_rejected(m) ? HIT_REFUSED_AFTER_DATA : 0u);
+            m->hit_rcpts[n++] =
+                (struct hit_rcpt){ .klass = m->rcpts[i].klass, .address = message_rcpt(m, i) };
+    m->flags |= (s->tally.flags & (HIT_EARLY_TALK | HIT_PIPELINED | HIT_XCLIENT | HIT_CUT)) |
+                (s->esmtp ? HIT_ESMTP : 0u) | (is_rejected(m) ? HIT_REFUSED_AFTER_DATA : 0u);
     m->hit_job.hit = (struct hit){
         .at = wall_now(),
         .session = s->id,
@@ -206,11 +210,13 @@ static void log_hit(const struct message *m)
 {
     const struct hit *h = &m->hit_job.hit;
 
-    log_info("smtp.hit", LOG_U64("seq", h->seq), LOG_U64("session", h->session), LOG_IP(h->sender), LOG_U64("traps", h->rcpt_count),
-             LOG_STR("class", rcpt_class_name(h->rcpts[0].klass)), LOG_U64("size", h->size), LOG_U64("flags", h->flags));
+    log_info("smtp.hit", LOG_U64("seq", h->seq), LOG_U64("session", h->session), LOG_IP(h->sender),
+             LOG_U64("traps", h->rcpt_count), LOG_STR("class", rcpt_class_name(h->rcpts[0].klass)),
+             LOG_U64("size", h->size), LOG_U64("flags", h->flags));
 }
 
-/* Everything the message stood for came back. Gives the answer; returns the session that goes on outside of a turn, or NULL. */
+/* Everything the message stood for came back. Gives the answer; returns the session that goes on outside of
+ * a turn, or NULL. */
 static struct session *message_finish(struct message *m)
 {
     struct server *server = m->server;
@@ -221,7 +227,8 @@ static struct session *message_finish(struct message *m)
 
     if (!ok) {
         server->storage_full_until = mono_add(loop_now(server->loop), SPAN_S(1));
-        log_warning("smtp.storage", LOG_STR("error", err_name(m->result)), LOG_U64("session", s != NULL ? s->id : 0));
+        log_warning("smtp.storage", LOG_STR("error", err_name(m->result)),
+                    LOG_U64("session", s != NULL ? s->id : 0));
     } else {
         answer = is_hit && is_rejected(m) ? SMTP_REPLY_REFUSED : SMTP_REPLY_MESSAGE_OK;
     }
@@ -359,7 +366,8 @@ static void queue_remove(struct message *m)
     m->queued = false;
 }
 
-/* False: the commit queue is full, try again later. Otherwise jobs are out, or m->result is set and there are none. */
+/* False: the commit queue is full, try again later. Otherwise jobs are out, or m->result is set and there
+ * are none. */
 static bool submit(struct message *m)
 {
     const enum trap_err err = submit_evidence(m);
@@ -376,7 +384,8 @@ void evidence_submit(struct session *s)
     const struct conf_smtp *conf = &s->server->config->smtp;
 
     s->state = SESSION_COMMIT;
-    m->counted = m->trap_count > 0 && !limits_hit(&s->server->limits, s->client, conf->hits_per_sender_hour, loop_now(s->server->loop));
+    m->counted = m->trap_count > 0 && !limits_hit(&s->server->limits, s->client, conf->hits_per_sender_hour,
+                                                  loop_now(s->server->loop));
     if (m->counted)
         session_note(s, HIT_COUNTED);
     m->result = hit_fill(s, m);
@@ -408,7 +417,8 @@ void evidence_give_up(struct session *s)
     struct message *m = s->message;
     const bool queued = m->queued;
 
-    log_warning("smtp.commit_wait", LOG_U64("session", s->id), LOG_IP(s->client), LOG_STR("where", queued ? "queue" : "disk"));
+    log_warning("smtp.commit_wait", LOG_U64("session", s->id), LOG_IP(s->client),
+                LOG_STR("where", queued ? "queue" : "disk"));
     s->server->storage_full_until = mono_add(loop_now(s->server->loop), SPAN_S(1));
     s->tally.refused_limit++;
     if (queued)

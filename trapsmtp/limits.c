@@ -19,7 +19,8 @@ void limits_free(struct limits *l)
 }
 
 /* The client's place, or the free place where it belongs. */
-static struct limits_client *place(const struct limits *l, struct limits_client *v, size_t cap, struct prefix key)
+static struct limits_client *place(const struct limits *l, struct limits_client *v, size_t cap,
+                                   struct prefix key)
 {
     size_t i = keyed_hash(&l->key, bytes_of(key.ip.b, sizeof(key.ip.b))) & (cap - 1);
 
@@ -60,7 +61,8 @@ static void set_hour(struct limits *l, mono_t now)
     l->hour = (uint32_t)(now.ms / MS_PER_HOUR);
 }
 
-/* The client's entry, made where there is none; NULL: not counted (no memory, or LIMITS_CLIENTS_MAX of them). */
+/* The client's entry, made where there is none; NULL: not counted (no memory, or LIMITS_CLIENTS_MAX of
+ * them). */
 static struct limits_client *entry(struct limits *l, struct ip ip)
 {
     const struct prefix key = ip_key(ip);

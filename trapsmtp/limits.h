@@ -2,8 +2,9 @@
  *
  * Key:     the IPv4 address, or the /64 of an IPv6 address (ip_key).
  * Hours:   of the monotonic clock: a step of the wall clock neither opens nor closes a window.
- * Memory:  40 bytes a client with open sessions or messages in this hour, at most LIMITS_CLIENTS_MAX; beyond that further clients are not
- *          counted (they are served). The table is rebuilt without the stale ones when it fills up.
+ * Memory:  40 bytes a client with open sessions or messages in this hour, at most LIMITS_CLIENTS_MAX; beyond
+ *          that further clients are not counted (they are served). The table is rebuilt without the stale
+ *          ones when it fills up.
  * Threads: loop only.
  * Tests:   tests/unit/trapsmtp/test_limits.c
  */
@@ -17,14 +18,14 @@
 enum { LIMITS_CLIENTS_MAX = 1 << 20 };
 
 struct limits_client {
-    struct prefix key;   /* len 0 = free place */
+    struct prefix key; /* len 0 = free place */
     uint32_t sessions;
     uint32_t hits;
-    uint32_t hour;       /* of hits */
+    uint32_t hour; /* of hits */
 };
 struct limits {
     struct limits_client *v;
-    size_t cap, used;    /* cap is a power of two */
+    size_t cap, used; /* cap is a power of two */
     uint32_t hour;
     struct hash_key key; /* random: clients must not choose their places */
 };

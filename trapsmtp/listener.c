@@ -24,7 +24,8 @@ static int bound_socket(struct endpoint e)
 
     if (fd == -1)
         return -1;
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 && setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == 0 &&
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == 0 &&
         (sa.ss_family != AF_INET6 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) == 0) &&
         bind(fd, (const struct sockaddr *)&sa, len) == 0 && listen(fd, SOMAXCONN) == 0)
         return fd;
@@ -41,20 +42,24 @@ static enum trap_err bind_error(struct endpoint e, struct err_text *why)
 
     (void)ip_text(e.ip, text);
     if (errno == EADDRINUSE) {
-        err_text_set(why, "smtp.listen %s%s%s:%u: the port is in use; end the other program or choose another port", v4 ? "" : "[", text,
-                     v4 ? "" : "]", e.port);
+        err_text_set(
+            why, "smtp.listen %s%s%s:%u: the port is in use; end the other program or choose another port",
+            v4 ? "" : "[", text, v4 ? "" : "]", e.port);
         return TRAP_EBUSY;
     }
     if (errno == EACCES || errno == EPERM) {
-        err_text_set(why, "smtp.listen %s%s%s:%u: not allowed; ports below 1024 need root or CAP_NET_BIND_SERVICE", v4 ? "" : "[", text,
-                     v4 ? "" : "]", e.port);
+        err_text_set(why,
+                     "smtp.listen %s%s%s:%u: not allowed; ports below 1024 need root or CAP_NET_BIND_SERVICE",
+                     v4 ? "" : "[", text, v4 ? "" : "]", e.port);
         return TRAP_EPERM;
     }
-    err_text_set(why, "smtp.listen %s%s%s:%u: %s", v4 ? "" : "[", text, v4 ? "" : "]", e.port, log_errno_text());
+    err_text_set(why, "smtp.listen %s%s%s:%u: %s", v4 ? "" : "[", text, v4 ? "" : "]", e.port,
+                 log_errno_text());
     return TRAP_EIO;
 }
 
-enum trap_err listeners_bind(const struct endpoints *where, struct listener **list_out, size_t *n_out, struct err_text *why)
+enum trap_err listeners_bind(const struct endpoints *where, struct listener **list_out, size_t *n_out,
+                             struct err_text *why)
 {
     static const struct ip any6 = { { 0 } };
     struct listener *list = calloc(where->n == 0 ? 1 : where->n, sizeof(*list));
@@ -106,7 +111,8 @@ static void refuse_one(struct listener *l)
     const struct bytes line = smtp_reply_line(SMTP_REPLY_TOO_MANY_CONNECTIONS);
     int fd = -1;
 
-    log_warning("smtp.descriptors", LOG_U64("sessions", l->server->session_count), LOG_STR("todo", "raise the limit of open files"));
+    log_warning("smtp.descriptors", LOG_U64("sessions", l->server->session_count),
+                LOG_STR("todo", "raise the limit of open files"));
     if (l->spare_fd != -1) {
         (void)close(l->spare_fd);
         fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);

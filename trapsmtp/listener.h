@@ -1,7 +1,9 @@
 /* listener.h - the sockets that clients connect to.
  *
- * Sockets: SO_REUSEADDR, TCP_NODELAY (accepted sockets inherit it), IPv6 ones for IPv6 only. Bound before privileges are dropped.
- * No descriptors left (EMFILE, ENFILE): a spare one is given up to accept, tell 421 and close; when even that fails, the listener rests
+ * Sockets: SO_REUSEADDR, TCP_NODELAY (accepted sockets inherit it), IPv6 ones for IPv6 only. Bound before
+ *          privileges are dropped.
+ * No descriptors left (EMFILE, ENFILE): a spare one is given up to accept, tell 421 and close; when even
+ * that fails, the listener rests
  *          until the next tick.
  * Threads: loop only.
  */
@@ -18,13 +20,14 @@ struct listener {
     int fd, spare_fd;
     struct ip ip;
     uint16_t port;
-    bool any;    /* bound to the unspecified address: the local one is asked for each connection */
+    bool any; /* bound to the unspecified address: the local one is asked for each connection */
     bool active, resting;
 };
 
-/* *list_out is freed by listeners_close(). TRAP_EBUSY: the port is in use; TRAP_EPERM: not allowed to bind it. */
-TRAP_NODISCARD enum trap_err listeners_bind(const struct endpoints *where, struct listener **list_out, size_t *n_out,
-                                            struct err_text *why);
+/* *list_out is freed by listeners_close(). TRAP_EBUSY: the port is in use; TRAP_EPERM: not allowed to bind
+ * it. */
+TRAP_NODISCARD enum trap_err listeners_bind(const struct endpoints *where, struct listener **list_out,
+                                            size_t *n_out, struct err_text *why);
 void listeners_start(struct server *server);
 void listeners_wake(struct server *server); /* those that rest */
 /* No more clients; the sockets are closed. */

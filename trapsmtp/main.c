@@ -1,4 +1,5 @@
-/* trapsmtp - the SMTP sink: takes mail for traps, keeps the evidence, sends nothing. See docs/smtp-behaviour.md. */
+/* trapsmtp - the SMTP sink: takes mail for traps, keeps the evidence, sends nothing. See
+ * docs/smtp-behaviour.md. */
 #include "listener.h"
 #include "server.h"
 
@@ -29,21 +30,26 @@ static int fail(enum trap_err err, const struct err_text *why)
 static enum trap_err check_features(const struct config *config, struct err_text *why)
 {
     if (config->smtp.proxy_listen.n > 0) {
-        err_text_set(why, "%s: smtp.proxy_listen: this version does not speak the PROXY protocol; remove the key", config->path);
+        err_text_set(why,
+                     "%s: smtp.proxy_listen: this version does not speak the PROXY protocol; remove the key",
+                     config->path);
         return TRAP_EINVAL;
     }
     if (config->smtp.socketmap_listen != NULL && config->smtp.socketmap_listen[0] != '\0') {
-        err_text_set(why, "%s: smtp.socketmap_listen: this version does not serve socketmap; remove the key", config->path);
+        err_text_set(why, "%s: smtp.socketmap_listen: this version does not serve socketmap; remove the key",
+                     config->path);
         return TRAP_EINVAL;
     }
     if (config->smtp.listen.n == 0) {
-        err_text_set(why, "%s: smtp.listen is empty: name an address and port, such as \"127.0.0.1:2525\"", config->path);
+        err_text_set(why, "%s: smtp.listen is empty: name an address and port, such as \"127.0.0.1:2525\"",
+                     config->path);
         return TRAP_EINVAL;
     }
     return TRAP_OK;
 }
 
-static int serve(const struct config *config, int signal_fd, struct listener *listeners, size_t listener_count)
+static int serve(const struct config *config, int signal_fd, struct listener *listeners,
+                 size_t listener_count)
 {
     struct err_text why;
     struct server *server;

@@ -141,7 +141,8 @@ static bool is_known(const struct message *m, uint32_t hash, struct bytes addres
     return false;
 }
 
-enum message_add message_add_rcpt(struct message *m, const struct smtp_path *path, struct bytes domain, uint8_t klass)
+enum message_add message_add_rcpt(struct message *m, const struct smtp_path *path, struct bytes domain,
+                                  uint8_t klass)
 {
     const size_t at = m->text.n;
     struct bytes address;

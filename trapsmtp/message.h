@@ -1,8 +1,9 @@
 /* message.h - one mail transaction: envelope, what is known of the content, and its way to the disk.
  *
- * Life:    MAIL makes it (message_new); RSET, the end of the session or a refusal drops it (message_drop); at end-of-data it is handed to
- *          the writer, which borrows it until the last of its completions ran. While it is out it cannot be dropped: the session is
- *          unlinked instead (session = NULL) and the message goes when it comes back.
+ * Life:    MAIL makes it (message_new); RSET, the end of the session or a refusal drops it (message_drop);
+ *          at end-of-data it is handed to the writer, which borrows it until the last of its completions
+ *          ran. While it is out it cannot be dropped: the session is unlinked instead (session = NULL) and
+ *          the message goes when it comes back.
  * Memory:  a message that ended is used again; larger buffers are given back.
  * Threads: loop only, but for the fields that the jobs name.
  */
@@ -41,37 +42,37 @@ struct message {
     struct completion hit_done;
     struct completion copy_done;
     struct server *server;
-    struct session *session;     /* who waits for the result; NULL: nobody any more */
-    struct message *next;        /* in the server's queue or among the spare ones */
+    struct session *session; /* who waits for the result; NULL: nobody any more */
+    struct message *next;    /* in the server's queue or among the spare ones */
 
-    uint32_t jobs;               /* completions that have not come back */
-    bool queued;                 /* in the server's queue */
-    bool counted;                /* beyond hits_per_sender_hour: no hit of its own */
-    enum trap_err result;        /* worst of the completions so far */
-    enum trap_err hit_result;    /* written by done() on the writer's thread */
-    enum trap_err copy_result;   /* written on the postbox's thread */
+    uint32_t jobs;             /* completions that have not come back */
+    bool queued;               /* in the server's queue */
+    bool counted;              /* beyond hits_per_sender_hour: no hit of its own */
+    enum trap_err result;      /* worst of the completions so far */
+    enum trap_err hit_result;  /* written by done() on the writer's thread */
+    enum trap_err copy_result; /* written on the postbox's thread */
 
     /* envelope */
-    struct buf text;             /* reverse-path and recipients, one after another; helo at submission */
-    size_t reverse_path_len;     /* at 0 */
+    struct buf text;         /* reverse-path and recipients, one after another; helo at submission */
+    size_t reverse_path_len; /* at 0 */
     struct rcpt *rcpts;
     uint32_t rcpt_count, rcpt_cap;
     uint32_t trap_count, role_count;
-    struct hit_rcpt *hit_rcpts;  /* made at submission, rcpt_cap long */
-    bool eight_bit;              /* BODY=8BITMIME */
-    uint32_t flags;              /* enum hit_flag */
+    struct hit_rcpt *hit_rcpts; /* made at submission, rcpt_cap long */
+    bool eight_bit;             /* BODY=8BITMIME */
+    uint32_t flags;             /* enum hit_flag */
 
     /* content */
     struct smtp_eod eod;
     struct header header;
     struct body_digest digest;
-    uint64_t size;               /* content bytes */
-    uint64_t received;           /* bytes of DATA on the wire */
+    uint64_t size;     /* content bytes */
+    uint64_t received; /* bytes of DATA on the wire */
     bool too_big;
-    bool copy_failed;            /* no memory for the copy of a role mail */
-    size_t copy_held;            /* what of the copies of all sessions is ours */
+    bool copy_failed; /* no memory for the copy of a role mail */
+    size_t copy_held; /* what of the copies of all sessions is ours */
     struct buf sample;
-    struct buf copy;             /* whole content for postmaster, with our trace fields in front */
+    struct buf copy; /* whole content for postmaster, with our trace fields in front */
 };
 
 /* NULL: out of memory. */
@@ -83,7 +84,8 @@ void message_free_spares(struct server *server);
 enum message_add { MESSAGE_ADDED, MESSAGE_TWICE, MESSAGE_NO_MEMORY };
 TRAP_NODISCARD enum trap_err message_set_reverse_path(struct message *m, const struct smtp_path *path);
 /* The same address (any case) counts once. */
-enum message_add message_add_rcpt(struct message *m, const struct smtp_path *path, struct bytes domain, uint8_t klass);
+enum message_add message_add_rcpt(struct message *m, const struct smtp_path *path, struct bytes domain,
+                                  uint8_t klass);
 struct bytes message_reverse_path(const struct message *m);
 struct bytes message_rcpt(const struct message *m, uint32_t i);
 

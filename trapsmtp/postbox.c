@@ -17,10 +17,10 @@
 struct postbox {
     struct server *server;
     char dir[PATH_TEXT_MAX];
-    struct mpsc queue;    /* of struct message, by copy_done.node */
+    struct mpsc queue; /* of struct message, by copy_done.node */
     pthread_t thread;
-    uint64_t number;      /* of the last file; the thread's own */
-    size_t held;          /* bytes of copies in memory; the loop's own */
+    uint64_t number; /* of the last file; the thread's own */
+    size_t held;     /* bytes of copies in memory; the loop's own */
 };
 
 /* ---- the thread ---- */
@@ -54,11 +54,13 @@ static enum trap_err write_file(struct postbox *p, const struct message *m)
     enum trap_err err;
 
     if (!has_room(p, m->copy.n)) {
-        log_error("smtp.postmaster.full", LOG_STR("folder", p->dir), LOG_STR("todo", "read and remove files; mail to postmaster gets 452"));
+        log_error("smtp.postmaster.full", LOG_STR("folder", p->dir),
+                  LOG_STR("todo", "read and remove files; mail to postmaster gets 452"));
         return TRAP_EFULL;
     }
-    (void)snprintf(path, sizeof(path), "%s/%04d%02d%02dT%02d%02d%02dZ-%llu-%llu.eml", p->dir, t.year, t.month, t.day, t.hour, t.minute,
-                   t.second, (unsigned long long)m->hit_job.hit.session, (unsigned long long)++p->number);
+    (void)snprintf(path, sizeof(path), "%s/%04d%02d%02dT%02d%02d%02dZ-%llu-%llu.eml", p->dir, t.year, t.month,
+                   t.day, t.hour, t.minute, t.second, (unsigned long long)m->hit_job.hit.session,
+                   (unsigned long long)++p->number);
     err = file_replace(path, buf_bytes(&m->copy), 0640, &why);
     if (err != TRAP_OK)
         log_error("smtp.postmaster.write", LOG_STR("error", why.text));
@@ -149,8 +151,9 @@ void postbox_begin(struct session *s)
     }
     buf_add_str(b, "Received: from ");
     add_clean(b, s->helo_len > 0 ? session_helo(s) : BYTES("unknown"));
-    buf_addf(b, " ([%s%s])\r\n\tby %s (trapsmtp); %s\r\n", ip_is_v4(s->client) ? "" : "IPv6:", ip_text(s->client, ip),
-             s->server->config->smtp.hostname, wall_text(wall_now(), at));
+    buf_addf(b, " ([%s%s])\r\n\tby %s (trapsmtp); %s\r\n",
+             ip_is_v4(s->client) ? "" : "IPv6:", ip_text(s->client, ip), s->server->config->smtp.hostname,
+             wall_text(wall_now(), at));
 }
 
 void postbox_add_content(struct message *m, struct bytes content)

@@ -1,10 +1,13 @@
-/* postbox.h - mail to postmaster and abuse: kept in full, one file a message, never evidence (RFC 5321 4.5.1, RFC 2142).
+/* postbox.h - mail to postmaster and abuse: kept in full, one file a message, never evidence (RFC 5321
+ * 4.5.1, RFC 2142).
  *
- * Files:   state_dir/postmaster/<time>-<session>-<number>.eml, durable before the client gets 250: trace fields of ours (Return-Path,
- *          Delivered-To a line each, Received), then the content as received.
- * Bounds:  POSTBOX_FILES_MAX files or POSTBOX_BYTES_MAX bytes in the folder, POSTBOX_QUEUE_MAX messages on their way, POSTBOX_HELD_MAX bytes of
- *          unfinished messages in memory: beyond any of them 452. The operator empties the folder; nothing is deleted here.
- * Threads: postbox_submit and the rest on the loop; files are written by a thread of its own (no file I/O in the loop).
+ * Files:   state_dir/postmaster/<time>-<session>-<number>.eml, durable before the client gets 250: trace
+ *          fields of ours (Return-Path, Delivered-To a line each, Received), then the content as received.
+ * Bounds:  POSTBOX_FILES_MAX files or POSTBOX_BYTES_MAX bytes in the folder, POSTBOX_QUEUE_MAX messages on
+ *          their way, POSTBOX_HELD_MAX bytes of unfinished messages in memory: beyond any of them 452. The
+ *          operator empties the folder; nothing is deleted here.
+ * Threads: postbox_submit and the rest on the loop; files are written by a thread of its own (no file I/O in
+ *          the loop).
  * Tests:   tests/functional/test_smtp_postmaster.py
  */
 #ifndef TRAPSMTP_POSTBOX_H
@@ -24,7 +27,8 @@ void postbox_free(struct postbox **p);
 /* At DATA: our trace fields into the copy. */
 void postbox_begin(struct session *s);
 void postbox_add_content(struct message *m, struct bytes content);
-/* m->copy_done comes back with m->copy_result. TRAP_EFULL: too many on their way, or the copy is not whole. */
+/* m->copy_done comes back with m->copy_result. TRAP_EFULL: too many on their way, or the copy is not whole.
+ * */
 TRAP_NODISCARD enum trap_err postbox_submit(struct postbox *p, struct message *m);
 /* The message ends: its copy no longer counts. */
 void postbox_release(struct message *m);

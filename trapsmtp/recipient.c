@@ -4,15 +4,16 @@
 
 #include <mail/smtp_path.h>
 
-/* Asked for every address of a minted domain, also where the directory has an answer: the time tells nothing then. */
+/* Asked for every address of a minted domain, also where the directory has an answer: the time tells nothing
+ * then. */
 static bool is_minted(struct server *server, const struct trapdir_result *found, struct bytes local)
 {
     struct mint_ref ref;
 
     if (found->domain == NULL || found->domain->klass != CLASS_MINTED)
         return false;
-    return mint_decode(server->mint, server->mint_domains[found->domain - server->config->trap_domains], local, &server->window,
-                       &ref) == TRAP_OK;
+    return mint_decode(server->mint, server->mint_domains[found->domain - server->config->trap_domains],
+                       local, &server->window, &ref) == TRAP_OK;
 }
 
 static bool is_role_of_host(const struct server *server, struct bytes local, struct bytes domain)

@@ -1,4 +1,5 @@
-/* recipient.h - what a recipient is: DESIGN.md section 7, decided at equal cost for every address of a domain.
+/* recipient.h - what a recipient is: DESIGN.md section 7, decided at equal cost for every address of a
+ * domain.
  *
  * Threads: loop only.
  * Tests:   tests/replay/rcpt-*.txt, tests/functional/test_smtp_recipients.py

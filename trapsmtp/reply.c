@@ -23,7 +23,8 @@ static bool send_some(int fd, struct bytes *in)
     return true;
 }
 
-/* Keeps what was not taken. More than OUTPUT_BYTES cannot come together: commands stop while something waits. */
+/* Keeps what was not taken. More than OUTPUT_BYTES cannot come together: commands stop while something
+ * waits. */
 static bool keep(struct session *s, struct bytes rest)
 {
     if (rest.n == 0)

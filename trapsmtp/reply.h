@@ -1,8 +1,9 @@
 /* reply.h - replies of the session whose turn it is: gathered, and sent with one call at the end of the turn.
  *
  * Why:     a turn of pipelined commands costs one write; a session that has nothing to say owns no buffer.
- * Bounds:  a turn's replies take at most OUTPUT_BYTES before they are sent; what the client does not take at once is kept in the session
- *          (at most as much), and no more commands of that session are read until it is gone.
+ * Bounds:  a turn's replies take at most OUTPUT_BYTES before they are sent; what the client does not take at
+ *          once is kept in the session (at most as much), and no more commands of that session are read
+ *          until it is gone.
  * Threads: loop only.
  */
 #ifndef TRAPSMTP_REPLY_H
@@ -26,7 +27,8 @@ void reply_greeting(struct session *s);
 void reply_ehlo(struct session *s);
 void reply_helo(struct session *s);
 
-/* Sends what is gathered. False: the connection is broken. The rest that the client did not take waits in the session. */
+/* Sends what is gathered. False: the connection is broken. The rest that the client did not take waits in
+ * the session. */
 bool reply_flush(struct session *s);
 
 #endif

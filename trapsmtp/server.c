@@ -80,7 +80,8 @@ static void on_tick(struct loop_timer *t)
 
         if (late || (server->sessions == NULL && server->jobs_out == 0)) {
             if (late)
-                log_warning("smtp.stop", LOG_U64("sessions", server->session_count), LOG_U64("commits", server->jobs_out));
+                log_warning("smtp.stop", LOG_U64("sessions", server->session_count),
+                            LOG_U64("commits", server->jobs_out));
             loop_stop(server->loop);
             return;
         }

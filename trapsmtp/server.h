@@ -1,7 +1,9 @@
-/* server.h - what all sessions of one trapsmtp share, and how work done by other threads comes back to the loop.
+/* server.h - what all sessions of one trapsmtp share, and how work done by other threads comes back to the
+ * loop.
  *
- * Threads: the loop thread owns everything here. Two other threads exist: the writer of store (commits) and the postbox (files of
- *          mail to postmaster). They reach the loop only by server_complete() and server_wake().
+ * Threads: the loop thread owns everything here. Two other threads exist: the writer of store (commits) and
+ *          the postbox (files of mail to postmaster). They reach the loop only by server_complete() and
+ *          server_wake().
  * Owns:    config is the caller's; the rest is made by server_new() and released by server_free().
  */
 #ifndef TRAPSMTP_SERVER_H
@@ -28,9 +30,9 @@ struct session;
 struct server {
     const struct config *config;
     struct loop *loop;
-    struct loop_timer tick;        /* each second: snapshots, shutdown */
+    struct loop_timer tick; /* each second: snapshots, shutdown */
     struct loop_wakeup wakeup;
-    struct mpsc completions;       /* of struct completion; filled by the other threads */
+    struct mpsc completions; /* of struct completion; filled by the other threads */
 
     struct hit_log *hits;
     struct postbox *postbox;
@@ -46,34 +48,37 @@ struct server {
     struct listener *listeners;
     size_t listener_count;
 
-    struct session *sessions;      /* all that are not freed, newest first */
-    struct session *dead;          /* ended: freed after the present batch of events */
+    struct session *sessions; /* all that are not freed, newest first */
+    struct session *dead;     /* ended: freed after the present batch of events */
     size_t session_count;
     uint64_t last_session_id;
 
-    struct message *queue_head, **queue_tail; /* end-of-data seen, the commit queue was full: submitted when there is room */
+    struct message *queue_head,
+        **queue_tail; /* end-of-data seen, the commit queue was full: submitted when there is room */
     struct message *spare_messages;
     size_t spare_count;
-    mono_t storage_full_until;     /* after a commit that failed: MAIL gets 452 until then */
-    uint64_t jobs_out;             /* jobs with the writer or the postbox, not completed */
+    mono_t storage_full_until; /* after a commit that failed: MAIL gets 452 until then */
+    uint64_t jobs_out;         /* jobs with the writer or the postbox, not completed */
 
     int signal_fd;
     bool stopping;
     mono_t stop_deadline;
 
-    struct output output;          /* replies of the session whose turn it is */
-    uint8_t *input;                /* READ_BYTES + what a session kept: bytes of the session whose turn it is */
+    struct output output; /* replies of the session whose turn it is */
+    uint8_t *input;       /* READ_BYTES + what a session kept: bytes of the session whose turn it is */
     size_t input_cap;
 };
 
-TRAP_NODISCARD enum trap_err server_new(const struct config *config, struct server **out, struct err_text *why);
+TRAP_NODISCARD enum trap_err server_new(const struct config *config, struct server **out,
+                                        struct err_text *why);
 void server_free(struct server **server);
 
 /* Runs until a stop signal came and every session ended, at most STOP_MAX_S seconds after it. */
 enum { STOP_MAX_S = 10 };
 void server_run(struct server *server, int signal_fd);
 
-/* A job of another thread is done: c->run(c) will be called on the loop. Any thread; then server_wake() once a batch. */
+/* A job of another thread is done: c->run(c) will be called on the loop. Any thread; then server_wake() once
+ * a batch. */
 void server_complete(struct server *server, struct completion *c);
 void server_wake(struct server *server);
 

@@ -4,17 +4,20 @@
  *                     ^              |  ^                    |  ^             |                   |
  *                     |<-----RSET, EHLO, HELO----------------+  +--RCPT       | 552 too big       |
  *                     |<------------------------------------------------------+                   |
- *                     |<--250 after the hit is on disk; 452 when it cannot be, or takes longer than commit_wait
+ *                     |<--250 after the hit is on disk; 452 when it cannot be, or takes longer than
+ *                     commit_wait
  *   any --QUIT, 421--> CLOSING --all sent--> ENDED          any --client gone--> ENDED
  *   ENDED waits for a message that is still with the writer, then it is freed.
  *
  * What may be trusted:
- *   READY    client, local: the kernel's word, or XCLIENT's from a peer in xclient_from. helo: the client's claim.
+ *   READY    client, local: the kernel's word, or XCLIENT's from a peer in xclient_from. helo: the client's
+ *                           claim.
  *   MAIL     message->reverse_path is syntactically right; nothing else is known of it.
- *   RCPT     every entry of message->rcpts was decided by recipient.c: trap or role, never foreign. At least one.
- *   DATA     bytes are content until smtp_eod.c says otherwise: no verb is looked for.
+ *   RCPT     every entry of message->rcpts was decided by recipient.c: trap or role, never foreign. At least
+ *   one. DATA     bytes are content until smtp_eod.c says otherwise: no verb is looked for.
  *   COMMIT   the message belongs to the writer: it is not touched here, and no further input is looked at.
- *   CLOSING  input is dropped unread. ENDED: fd is closed, watchers are stopped, only session_message_done() comes.
+ *   CLOSING  input is dropped unread. ENDED: fd is closed, watchers are stopped, only session_message_done()
+ *   comes.
  */
 #include "session.h"
 
@@ -107,8 +110,8 @@ static void refuse(struct server *server, int fd, struct ip peer, const char *re
     const ssize_t n = send(fd, line.p, line.n, MSG_NOSIGNAL | MSG_DONTWAIT);
 
     (void)close(fd);
-    log_info("smtp.refused", LOG_IP(peer), LOG_STR("reason", reason), LOG_U64("sessions", server->session_count),
-             LOG_U64("told", n > 0 ? 1 : 0));
+    log_info("smtp.refused", LOG_IP(peer), LOG_STR("reason", reason),
+             LOG_U64("sessions", server->session_count), LOG_U64("told", n > 0 ? 1 : 0));
 }
 
 static bool enter(struct server *server, struct ip peer, bool trusted, mono_t now, const char **reason_out)
@@ -180,7 +183,8 @@ void session_free_dead(struct server *server)
     }
 }
 
-/* Nothing is out any more: write the record and let the loop free it. If that cannot be arranged the next tick does. */
+/* Nothing is out any more: write the record and let the loop free it. If that cannot be arranged the next
+ * tick does. */
 static void finish(struct session *s)
 {
     struct server *server = s->server;

@@ -1,9 +1,10 @@
 /* session.h - one connection of a client. The state diagram stands in session.c.
  *
- * Life:    session_open() makes it and sends the greeting. Nobody frees a session but the loop, after the batch of events: a handler
- *          returns STEP_CLOSE or calls session_end(). A session that ends while its message is being written stays, without a
- *          descriptor, until the message comes back.
- * Memory:  what an idle session owns is this struct and its helo; buffers exist only while something waits in them.
+ * Life:    session_open() makes it and sends the greeting. Nobody frees a session but the loop, after the
+ *          batch of events: a handler returns STEP_CLOSE or calls session_end(). A session that ends while
+ *          its message is being written stays, without a descriptor, until the message comes back.
+ * Memory:  what an idle session owns is this struct and its helo; buffers exist only while something waits
+ *          in them.
  * Threads: loop only.
  */
 #ifndef TRAPSMTP_SESSION_H
@@ -52,37 +53,37 @@ struct session {
     struct server *server;
     struct session *next, **link; /* among server->sessions, or ->dead */
     int fd;
-    uint8_t state;                /* enum session_state */
-    bool broken;                  /* the connection is gone: end at the end of the turn */
-    bool reading, writing;        /* what the watcher watches */
-    bool in_limits;               /* counted under `client` */
-    bool linger;                  /* the client may have sent more than we read: close in two steps */
-    bool esmtp;                   /* EHLO */
-    bool helo_fixed;              /* given by XCLIENT: EHLO does not replace it */
-    bool heard;                   /* something was received */
-    bool counted;                 /* a message beyond hits_per_sender_hour is on record */
-    const char *reason;           /* why it ends; a constant */
+    uint8_t state;         /* enum session_state */
+    bool broken;           /* the connection is gone: end at the end of the turn */
+    bool reading, writing; /* what the watcher watches */
+    bool in_limits;        /* counted under `client` */
+    bool linger;           /* the client may have sent more than we read: close in two steps */
+    bool esmtp;            /* EHLO */
+    bool helo_fixed;       /* given by XCLIENT: EHLO does not replace it */
+    bool heard;            /* something was received */
+    bool counted;          /* a message beyond hits_per_sender_hour is on record */
+    const char *reason;    /* why it ends; a constant */
 
-    struct ip peer;               /* the address that connected: decides about trust */
-    struct ip client, local;      /* peer, or what XCLIENT said */
+    struct ip peer;          /* the address that connected: decides about trust */
+    struct ip client, local; /* peer, or what XCLIENT said */
     uint16_t local_port;
     uint64_t id;
     mono_t opened;
-    mono_t ends;                  /* session_max */
-    mono_t deadline;              /* of what is awaited now */
-    mono_t armed;                 /* when the timer will look; 0 = it does not run */
+    mono_t ends;     /* session_max */
+    mono_t deadline; /* of what is awaited now */
+    mono_t armed;    /* when the timer will look; 0 = it does not run */
     mono_t data_started;
 
     struct loop_io io;
     struct loop_timer timer;
     struct smtp_line line;
-    uint8_t *kept;                /* received and not consumed: part of a line, or what waits behind a commit */
+    uint8_t *kept; /* received and not consumed: part of a line, or what waits behind a commit */
     size_t kept_len;
     struct buf unsent;
     uint8_t *helo;
     uint8_t helo_len;
     uint32_t commands_left, errors_left;
-    struct message *message;      /* the transaction; in SESSION_COMMIT borrowed by the writer */
+    struct message *message; /* the transaction; in SESSION_COMMIT borrowed by the writer */
     struct tally tally;
 };
 
@@ -103,8 +104,8 @@ void session_set_helo(struct session *s, struct bytes name);
 struct bytes session_helo(const struct session *s);
 /* Adds behaviour to the session record and to hits that follow. */
 void session_note(struct session *s, uint32_t hit_flags);
-/* The message is at its end: its answer is given and the session is READY. Outside of a turn session_resume() must follow, unless the
- * session is SESSION_ENDED (then it is gone). */
+/* The message is at its end: its answer is given and the session is READY. Outside of a turn
+ * session_resume() must follow, unless the session is SESSION_ENDED (then it is gone). */
 void session_message_done(struct session *s, struct message *m, enum smtp_reply answer);
 /* The client's own commands of an open session count from here: a new id, a new record. */
 void session_begin_record(struct session *s);

@@ -20,7 +20,8 @@ static mono_t earlier(mono_t a, mono_t b)
     return a.ms < b.ms ? a : b;
 }
 
-/* In DATA: silence may last data_timeout; and with data_rate_min the bytes so far must be enough for the time so far. */
+/* In DATA: silence may last data_timeout; and with data_rate_min the bytes so far must be enough for the
+ * time so far. */
 static mono_t data_deadline(const struct session *s, mono_t now)
 {
     const struct conf_smtp *conf = &s->server->config->smtp;
@@ -91,13 +92,15 @@ void session_on_timer(struct loop_timer *t)
     else if (s->state == SESSION_DATA && s->server->config->smtp.data_rate_min != 0)
         session_close_after(s, SMTP_REPLY_TOO_SLOW, "data_rate_min");
     else
-        session_close_after(s, SMTP_REPLY_TIMEOUT, s->state == SESSION_DATA ? "data_timeout" : "command_timeout");
+        session_close_after(s, SMTP_REPLY_TIMEOUT,
+                            s->state == SESSION_DATA ? "data_timeout" : "command_timeout");
     session_resume(s);
 }
 
 /* ---- one turn ---- */
 
-/* A TLS client or scanner on a port that speaks plain text first: its record would be waited for as a line for ever. */
+/* A TLS client or scanner on a port that speaks plain text first: its record would be waited for as a line
+ * for ever. */
 static bool is_tls_hello(const struct session *s, struct bytes in)
 {
     return s->tally.commands == 0 && in.n >= 3 && in.p[0] == 0x16 && in.p[1] == 0x03 && in.p[2] <= 0x04;
@@ -166,7 +169,8 @@ static void watch(struct session *s)
     loop_io_set(s->server->loop, &s->io, writing ? LOOP_WRITE : reading ? LOOP_READ : 0);
 }
 
-/* The last reply is out. A client that sent more than we read would get a reset and might lose that reply: let it go first. */
+/* The last reply is out. A client that sent more than we read would get a reset and might lose that reply:
+ * let it go first. */
 static void close_softly(struct session *s)
 {
     if (s->linger && shutdown(s->fd, SHUT_WR) == 0) {
@@ -246,7 +250,8 @@ static bool receive(struct session *s, struct bytes *in)
     return true;
 }
 
-/* First bytes of the client while the kernel still holds our greeting unacknowledged: it cannot have read it (RFC 5321 3.1). */
+/* First bytes of the client while the kernel still holds our greeting unacknowledged: it cannot have read it
+ * (RFC 5321 3.1). */
 static void note_early_talk(struct session *s)
 {
     int unacknowledged = 0;

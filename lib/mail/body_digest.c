@@ -1,6 +1,7 @@
 #include <mail/body_digest.h>
 
-/* Words of eight octets, little endian, folded in by an odd 64-bit constant and a shift; the length and the tail come last. */
+/* Words of eight octets, little endian, folded in by an odd 64-bit constant and a shift; the length and the
+ * tail come last. */
 static const uint64_t factor = 0x9e3779b97f4a7c15u;
 
 static uint64_t mix(uint64_t hash, uint64_t word)

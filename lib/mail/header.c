@@ -48,7 +48,8 @@ void header_init(struct header *h)
     h->found = 0;
 }
 
-/* Characters of a field-body: comments and blanks in front are not kept; the first word is, up to a blank, ";" or "(". */
+/* Characters of a field-body: comments and blanks in front are not kept; the first word is, up to a blank,
+ * ";" or "(". */
 static void value_octet(struct header *h, uint8_t c)
 {
     const bool blank = c == ' ' || c == '\t' || c == '\r' || c == '\n';
@@ -90,7 +91,8 @@ static void field_begin(struct header *h)
     h->name_len = 0;
 }
 
-/* False: this line is no field, so it is body. ftext is 33-126 without ":"; blanks may stand before the colon (obsolete form). */
+/* False: this line is no field, so it is body. ftext is 33-126 without ":"; blanks may stand before the
+ * colon (obsolete form). */
 static bool name_octet(struct header *h, uint8_t c)
 {
     const bool blank = c == ' ' || c == '\t';

@@ -16,7 +16,8 @@ void smtp_eod_init(struct smtp_eod *e)
     *e = (struct smtp_eod){ .state = START };
 }
 
-/* NUL and octets above 127, eight at a time: (w - 0x01..) & ~w & 0x80.. is not zero exactly when a byte of w is zero. */
+/* NUL and octets above 127, eight at a time: (w - 0x01..) & ~w & 0x80.. is not zero exactly when a byte of w
+ * is zero. */
 static uint32_t octet_flags(struct bytes s)
 {
     const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
@@ -89,7 +90,8 @@ static size_t scan_line(struct smtp_eod *e, struct bytes in)
     return lf + 1;
 }
 
-/* Lines from in.p + from on, until one starts with a dot: they are one piece of content. Returns where the piece ends. */
+/* Lines from in.p + from on, until one starts with a dot: they are one piece of content. Returns where the
+ * piece ends. */
 static size_t scan_lines(struct smtp_eod *e, struct bytes in, size_t from)
 {
     while (from < in.n) {

@@ -87,7 +87,8 @@ uint32_t smtp_line_flags(struct bytes line)
     return flags;
 }
 
-/* Length of the UTF-8 sequence that begins with c, and the smallest value that needs it; 0 = cannot begin one. */
+/* Length of the UTF-8 sequence that begins with c, and the smallest value that needs it; 0 = cannot begin
+ * one. */
 static size_t utf8_sequence(uint8_t c, uint32_t *bits_out, uint32_t *min_out)
 {
     static const struct {
@@ -95,7 +96,10 @@ static size_t utf8_sequence(uint8_t c, uint32_t *bits_out, uint32_t *min_out)
         uint8_t length;
         uint32_t min;
     } forms[] = {
-        { 0x80, 0x00, 1, 0 }, { 0xe0, 0xc0, 2, 0x80 }, { 0xf0, 0xe0, 3, 0x800 }, { 0xf8, 0xf0, 4, 0x10000 },
+        { 0x80, 0x00, 1, 0 },
+        { 0xe0, 0xc0, 2, 0x80 },
+        { 0xf0, 0xe0, 3, 0x800 },
+        { 0xf8, 0xf0, 4, 0x10000 },
     };
 
     for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)

@@ -57,7 +57,8 @@ static bool is_keyword(struct bytes s)
     return true;
 }
 
-static enum smtp_params_result parse_one(struct bytes param, uint32_t offered, uint32_t *seen, struct smtp_params *out)
+static enum smtp_params_result parse_one(struct bytes param, uint32_t offered, uint32_t *seen,
+                                         struct smtp_params *out)
 {
     const size_t equals = bytes_find(param, '=');
     const struct bytes keyword = bytes_take(param, equals);
@@ -67,7 +68,8 @@ static enum smtp_params_result parse_one(struct bytes param, uint32_t offered, u
     for (size_t i = 0; i < PARAM_COUNT; i++) {
         if ((params[i].extension & offered) == 0 || !bytes_ieq(keyword, params[i].keyword))
             continue;
-        if ((*seen & params[i].extension) != 0 || !params[i].parse(bytes_skip(param, equals + 1), equals < param.n, out))
+        if ((*seen & params[i].extension) != 0 ||
+            !params[i].parse(bytes_skip(param, equals + 1), equals < param.n, out))
             return SMTP_PARAMS_SYNTAX;
         *seen |= params[i].extension;
         return SMTP_PARAMS_OK;

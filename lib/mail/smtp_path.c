@@ -3,8 +3,9 @@
 #include <base/ip.h>
 #include <mail/smtp_line.h>
 
-/* Classes of octets. Everything that is neither control, blank nor one of the few that give a path its shape may stand in a sloppy
- * local-part; atext (RFC 5322 3.2.3), "." and octets above 127 may stand in a proper one. */
+/* Classes of octets. Everything that is neither control, blank nor one of the few that give a path its shape
+ * may stand in a sloppy local-part; atext (RFC 5322 3.2.3), "." and octets above 127 may stand in a proper
+ * one. */
 static bool is_atext(uint8_t c)
 {
     return ascii_is_alnum(c) || c >= 0x80 || (c != 0 && memchr("!#$%&'*+-/=?^_`{|}~", c, 19) != NULL);
@@ -91,7 +92,8 @@ static struct bytes read_literal(struct cursor *c, struct smtp_path *out)
     }
     c->bad |= bytes_find(inner, ':') == inner.n || !ascii_is_alpha(inner.p[0]) || inner.p[inner.n - 1] == ':';
     for (size_t i = 0; i < inner.n; i++)
-        c->bad |= inner.p[i] <= 0x20 || inner.p[i] >= 0x7f || inner.p[i] == '[' || inner.p[i] == '\\' || inner.p[i] == '"';
+        c->bad |= inner.p[i] <= 0x20 || inner.p[i] >= 0x7f || inner.p[i] == '[' || inner.p[i] == '\\' ||
+                  inner.p[i] == '"';
     return whole;
 }
 
@@ -180,7 +182,8 @@ static void read_mailbox(struct cursor *c, struct smtp_path *out, enum smtp_path
     out->sloppy |= kind == SMTP_REVERSE_PATH;
 }
 
-enum trap_err smtp_path_parse(struct bytes in, enum smtp_path_kind kind, struct smtp_path *out, struct bytes *rest_out)
+enum trap_err smtp_path_parse(struct bytes in, enum smtp_path_kind kind, struct smtp_path *out,
+                              struct bytes *rest_out)
 {
     struct cursor c = { .in = in };
     struct smtp_path path = { .null = false };

@@ -125,7 +125,8 @@ static bool parse_one(struct bytes pair, struct smtp_xclient *out)
             return true;
         }
         out->given |= attributes[i].attribute;
-        return smtp_xtext_decode(value, text, sizeof(text), &n) == TRAP_OK && attributes[i].set(bytes_of(text, n), out);
+        return smtp_xtext_decode(value, text, sizeof(text), &n) == TRAP_OK &&
+               attributes[i].set(bytes_of(text, n), out);
     }
     return false;
 }

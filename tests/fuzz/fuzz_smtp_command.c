@@ -1,4 +1,5 @@
-/* A command stream in pieces: framing, verb, keyword, parameters, XCLIENT. Whatever the pieces, the lines are the same. */
+/* A command stream in pieces: framing, verb, keyword, parameters, XCLIENT. Whatever the pieces, the lines
+ * are the same. */
 #include <mail/smtp_command.h>
 #include <mail/smtp_line.h>
 #include <mail/smtp_params.h>

@@ -67,7 +67,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (fast(data, size, steps[i], &got, &flags[i]) != end || flags[i] != flags[0])
             abort();
         /* A message without end: a CR behind a dot at the very end is still held back. */
-        if (got.n != want.n && !(end == size + 1 && got.n + 1 == want.n && size >= 2 && data[size - 1] == '\r' && data[size - 2] == '.'))
+        if (got.n != want.n && !(end == size + 1 && got.n + 1 == want.n && size >= 2 &&
+                                 data[size - 1] == '\r' && data[size - 2] == '.'))
             abort();
         if (memcmp(got.p, want.p, got.n) != 0)
             abort();

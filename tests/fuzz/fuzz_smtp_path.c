@@ -1,4 +1,5 @@
-/* A path: refused, or its parts lie inside the input and are short enough. What was taken is taken again in plain form. */
+/* A path: refused, or its parts lie inside the input and are short enough. What was taken is taken again in
+ * plain form. */
 #include <mail/smtp_path.h>
 
 #include <stdlib.h>
@@ -28,8 +29,8 @@ static void again(const struct smtp_path *p)
         n += p->domain.n;
     }
     text[n++] = '>';
-    if (smtp_path_parse(bytes_of(text, n), SMTP_REVERSE_PATH, &second, &rest) != TRAP_OK || !bytes_eq(second.local, p->local) ||
-        !bytes_eq(second.domain, p->domain))
+    if (smtp_path_parse(bytes_of(text, n), SMTP_REVERSE_PATH, &second, &rest) != TRAP_OK ||
+        !bytes_eq(second.local, p->local) || !bytes_eq(second.domain, p->domain))
         abort();
 }
 

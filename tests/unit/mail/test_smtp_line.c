@@ -9,8 +9,9 @@
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-/* Runs a stream, given in pieces, through the framing as a session does: keeps what is not consumed. The outcome is text: every line
- * in brackets, "!" for one that is too long, and the bytes that wait behind a dot. */
+/* Runs a stream, given in pieces, through the framing as a session does: keeps what is not consumed. The
+ * outcome is text: every line in brackets, "!" for one that is too long, and the bytes that wait behind a
+ * dot. */
 struct run {
     struct smtp_line framing;
     uint8_t kept[256];
@@ -66,9 +67,9 @@ static const struct {
     { BYTES_INIT("NO\nQUIT\r\n"), "[NO\nQUIT]" }, /* nor does bare LF */
     { BYTES_INIT("\n\r\n\r\r\n"), "[\n][\r]" },
     { BYTES_INIT("A\n\nB"), "" },
-    { BYTES_INIT("12345678\r\n"), "[12345678]" },  /* the limit of these tests: 10 bytes with CRLF */
-    { BYTES_INIT("123456789\r\n"), "!" },          /* one more */
-    { BYTES_INIT("1234567\r\n"), "[1234567]" },    /* one less */
+    { BYTES_INIT("12345678\r\n"), "[12345678]" }, /* the limit of these tests: 10 bytes with CRLF */
+    { BYTES_INIT("123456789\r\n"), "!" },         /* one more */
+    { BYTES_INIT("1234567\r\n"), "[1234567]" },   /* one less */
     { BYTES_INIT("123456789\r\nA\r\n"), "![A]" },
     { BYTES_INIT("1234567890123456789012\r345\n6\r\r\nA\r\n"), "![A]" },
     { BYTES_INIT("123456789012345678901234567890"), "" },
@@ -167,13 +168,13 @@ static void test_utf8(void **state)
         { BYTES_INIT("plain"), true },
         { BYTES_INIT("\xc3\xbc"), true },
         { BYTES_INIT("\xe2\x82\xac"), true },
-        { BYTES_INIT("\xf4\x8f\xbf\xbf"), true },      /* U+10FFFF */
-        { BYTES_INIT("\xf4\x90\x80\x80"), false },     /* one above */
-        { BYTES_INIT("\xed\xa0\x80"), false },         /* a surrogate */
-        { BYTES_INIT("\xc0\x80"), false },             /* overlong */
+        { BYTES_INIT("\xf4\x8f\xbf\xbf"), true },  /* U+10FFFF */
+        { BYTES_INIT("\xf4\x90\x80\x80"), false }, /* one above */
+        { BYTES_INIT("\xed\xa0\x80"), false },     /* a surrogate */
+        { BYTES_INIT("\xc0\x80"), false },         /* overlong */
         { BYTES_INIT("\xe0\x80\xaf"), false },
         { BYTES_INIT("\xf0\x80\x80\x80"), false },
-        { BYTES_INIT("\xc3"), false },                 /* cut */
+        { BYTES_INIT("\xc3"), false }, /* cut */
         { BYTES_INIT("\xe2\x82"), false },
         { BYTES_INIT("\x80"), false },
         { BYTES_INIT("\xff"), false },

@@ -23,10 +23,16 @@ static void test_table(void **state)
         { BYTES_INIT(""), OFFERED, SMTP_PARAMS_OK, { 0 } },
         { BYTES_INIT("SIZE=10"), OFFERED, SMTP_PARAMS_OK, { .size = 10 } },
         { BYTES_INIT("size=0"), OFFERED, SMTP_PARAMS_OK, { .size = 0 } },
-        { BYTES_INIT("SIZE=10 BODY=8BITMIME"), OFFERED, SMTP_PARAMS_OK, { .size = 10, .body = SMTP_BODY_8BITMIME } },
+        { BYTES_INIT("SIZE=10 BODY=8BITMIME"),
+          OFFERED,
+          SMTP_PARAMS_OK,
+          { .size = 10, .body = SMTP_BODY_8BITMIME } },
         { BYTES_INIT("  body=7bit   SIZE=7 "), OFFERED, SMTP_PARAMS_OK, { .size = 7 } },
         { BYTES_INIT("SIZE=18446744073709551615"), OFFERED, SMTP_PARAMS_OK, { .size = UINT64_MAX } },
-        { BYTES_INIT("SIZE=18446744073709551616"), OFFERED, SMTP_PARAMS_OK, { .size = UINT64_MAX } }, /* no wrap */
+        { BYTES_INIT("SIZE=18446744073709551616"),
+          OFFERED,
+          SMTP_PARAMS_OK,
+          { .size = UINT64_MAX } }, /* no wrap */
         { BYTES_INIT("SIZE=99999999999999999999"), OFFERED, SMTP_PARAMS_OK, { .size = UINT64_MAX } },
         { BYTES_INIT("SIZE=999999999999999999999"), OFFERED, SMTP_PARAMS_SYNTAX, { 0 } }, /* 21 digits */
         { BYTES_INIT("SIZE=abc"), OFFERED, SMTP_PARAMS_SYNTAX, { 0 } },

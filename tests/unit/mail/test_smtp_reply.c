@@ -9,7 +9,8 @@
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-/* Every reply: three digits, for 2xx, 4xx, 5xx (not 354) an enhanced code of the same class, one line, printable, <= 512 octets. */
+/* Every reply: three digits, for 2xx, 4xx, 5xx (not 354) an enhanced code of the same class, one line,
+ * printable, <= 512 octets. */
 static void test_form(void **state)
 {
     (void)state;

@@ -15,8 +15,11 @@ static void test_good(void **state)
     struct smtp_xclient x;
     char text[IP_TEXT_MAX];
 
-    assert_int_equal(smtp_xclient_parse(BYTES("ADDR=198.51.100.77 NAME=x.example HELO=he+2Blo port=4711 PROTO=ESMTP"), &x), TRAP_OK);
-    assert_int_equal(x.given, SMTP_XCLIENT_ADDR | SMTP_XCLIENT_NAME | SMTP_XCLIENT_HELO | SMTP_XCLIENT_PORT | SMTP_XCLIENT_PROTO);
+    assert_int_equal(
+        smtp_xclient_parse(BYTES("ADDR=198.51.100.77 NAME=x.example HELO=he+2Blo port=4711 PROTO=ESMTP"), &x),
+        TRAP_OK);
+    assert_int_equal(x.given, SMTP_XCLIENT_ADDR | SMTP_XCLIENT_NAME | SMTP_XCLIENT_HELO | SMTP_XCLIENT_PORT |
+                                  SMTP_XCLIENT_PROTO);
     assert_string_equal(ip_text(x.addr, text), "198.51.100.77");
     assert_int_equal(x.port, 4711);
     assert_true(x.esmtp);
@@ -28,7 +31,8 @@ static void test_good(void **state)
     assert_int_equal(smtp_xclient_parse(BYTES("ADDR=[TEMPUNAVAIL]"), &x), TRAP_OK);
     assert_int_equal(x.given, 0);
     assert_int_equal(x.unknown, SMTP_XCLIENT_ADDR);
-    assert_int_equal(smtp_xclient_parse(BYTES("ADDR=IPV6:::ffff:192.0.2.9 DESTADDR=192.0.2.1 DESTPORT=25"), &x), TRAP_OK);
+    assert_int_equal(
+        smtp_xclient_parse(BYTES("ADDR=IPV6:::ffff:192.0.2.9 DESTADDR=192.0.2.1 DESTPORT=25"), &x), TRAP_OK);
     assert_string_equal(ip_text(x.addr, text), "192.0.2.9"); /* mapped becomes IPv4 */
     assert_string_equal(ip_text(x.destaddr, text), "192.0.2.1");
     assert_int_equal(x.destport, 25);
@@ -40,11 +44,30 @@ static void test_bad(void **state)
 {
     (void)state;
     static const struct bytes cases[] = {
-        BYTES_INIT(""), BYTES_INIT(" "), BYTES_INIT("ADDR"), BYTES_INIT("ADDR="), BYTES_INIT("=1"), BYTES_INIT("ADDR=1.2.3"),
-        BYTES_INIT("ADDR=2001:db8::5"), BYTES_INIT("ADDR=IPV6:192.0.2.1"), BYTES_INIT("ADDR=IPV6:"), BYTES_INIT("ADDR=192.0.2.1 ADDR=192.0.2.2"),
-        BYTES_INIT("ADDR=[UNAVAILABLE] ADDR=192.0.2.2"), BYTES_INIT("WHAT=1"), BYTES_INIT("PORT=65536"), BYTES_INIT("PORT=-1"),
-        BYTES_INIT("PROTO=HTTP"), BYTES_INIT("HELO="), BYTES_INIT("HELO=a+0Db"), BYTES_INIT("HELO=a+4"), BYTES_INIT("HELO=a+"),
-        BYTES_INIT("HELO=+4g"), BYTES_INIT("HELO=+4a"), BYTES_INIT("NAME=a+00b"), BYTES_INIT("HELO=a\x1b"), BYTES_INIT("LOGIN="),
+        BYTES_INIT(""),
+        BYTES_INIT(" "),
+        BYTES_INIT("ADDR"),
+        BYTES_INIT("ADDR="),
+        BYTES_INIT("=1"),
+        BYTES_INIT("ADDR=1.2.3"),
+        BYTES_INIT("ADDR=2001:db8::5"),
+        BYTES_INIT("ADDR=IPV6:192.0.2.1"),
+        BYTES_INIT("ADDR=IPV6:"),
+        BYTES_INIT("ADDR=192.0.2.1 ADDR=192.0.2.2"),
+        BYTES_INIT("ADDR=[UNAVAILABLE] ADDR=192.0.2.2"),
+        BYTES_INIT("WHAT=1"),
+        BYTES_INIT("PORT=65536"),
+        BYTES_INIT("PORT=-1"),
+        BYTES_INIT("PROTO=HTTP"),
+        BYTES_INIT("HELO="),
+        BYTES_INIT("HELO=a+0Db"),
+        BYTES_INIT("HELO=a+4"),
+        BYTES_INIT("HELO=a+"),
+        BYTES_INIT("HELO=+4g"),
+        BYTES_INIT("HELO=+4a"),
+        BYTES_INIT("NAME=a+00b"),
+        BYTES_INIT("HELO=a\x1b"),
+        BYTES_INIT("LOGIN="),
     };
 
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -65,7 +88,8 @@ static void test_helo_length(void **state)
 
         memset(text, 'h', sizeof(text));
         memcpy(text, "HELO=", 5);
-        assert_int_equal(smtp_xclient_parse(bytes_of(text, 5 + n), &x), n <= SMTP_XCLIENT_HELO_MAX ? TRAP_OK : TRAP_EINVAL);
+        assert_int_equal(smtp_xclient_parse(bytes_of(text, 5 + n), &x),
+                         n <= SMTP_XCLIENT_HELO_MAX ? TRAP_OK : TRAP_EINVAL);
     }
 }
 

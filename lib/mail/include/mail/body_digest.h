@@ -1,9 +1,11 @@
 /* body_digest.h - 64 bits by which two copies of one message body are known as the same.
  *
- * Why:     samples are kept once a text; campaigns are counted. A digest is not evidence: it has no key, and whoever wants two bodies
- *          of one digest can make them.
- * Input:   the body after transparency is undone, in pieces of any length: the digest does not depend on them.
- * Version: 1 hashes the octets as they are. A later version may normalise (case, digits, blanks) and will then take another seed.
+ * Why:     samples are kept once a text; campaigns are counted. A digest is not evidence: it has no key, and
+ *          whoever wants two bodies of one digest can make them.
+ * Input:   the body after transparency is undone, in pieces of any length: the digest does not depend on
+ *          them.
+ * Version: 1 hashes the octets as they are. A later version may normalise (case, digits, blanks) and will
+ *          then take another seed.
  * Owns:    nothing.   Errors: cannot fail.   Threads: one owner.
  * Tests:   tests/unit/mail/test_body_digest.c
  */

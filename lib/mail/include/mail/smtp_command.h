@@ -1,7 +1,7 @@
 /* smtp_command.h - a command line: its verb and its argument (RFC 5321 4.1.1).
  *
- * Why:     one table knows every verb of SMTP, so that a verb we do not serve (502) and one that does not exist (500) differ, and
- *          probes for old holes are counted as what they are.
+ * Why:     one table knows every verb of SMTP, so that a verb we do not serve (502) and one that does not
+ *          exist (500) differ, and probes for old holes are counted as what they are.
  * Input:   one line without CRLF, as smtp_line.h gives it. Verbs in any case; SP or HTAB behind the verb.
  * Owns:    nothing; the results point into the line.
  * Errors:  cannot fail: what is no known verb is SMTP_VERB_UNKNOWN.
@@ -45,8 +45,9 @@ struct smtp_command {
 
 struct smtp_command smtp_command_parse(struct bytes line);
 
-/* "FROM:<path>": cuts `keyword` and the colon off the argument. Blanks around the colon are sloppy, not wrong. False when the
- * keyword or the colon is missing. */
-bool smtp_command_keyword(struct bytes argument, struct bytes keyword, struct bytes *rest_out, bool *sloppy_out);
+/* "FROM:<path>": cuts `keyword` and the colon off the argument. Blanks around the colon are sloppy, not
+ * wrong. False when the keyword or the colon is missing. */
+bool smtp_command_keyword(struct bytes argument, struct bytes keyword, struct bytes *rest_out,
+                          bool *sloppy_out);
 
 #endif

@@ -1,8 +1,9 @@
 /* smtp_line.h - cut a command stream into lines: CRLF only, bounded (RFC 5321 2.3.8, 4.5.3.1.4).
  *
  * Why:     a line that ends where the client did not end it lets one command hide inside another.
- * Input:   the bytes received and not consumed so far, from the first byte of the line; the caller keeps them between calls (never
- *          more than max_bytes). A line that was looked through once is not looked through again.
+ * Input:   the bytes received and not consumed so far, from the first byte of the line; the caller keeps
+ *          them between calls (never more than max_bytes). A line that was looked through once is not looked
+ *          through again.
  * Units:   bytes, CRLF included: a line of max_bytes passes, one of max_bytes + 1 does not.
  * Owns:    nothing; *line_out points into the input.
  * Errors:  cannot fail. Beyond the limit bytes are dropped until the next CRLF, in constant memory.

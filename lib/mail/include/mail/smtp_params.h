@@ -1,7 +1,9 @@
-/* smtp_params.h - ESMTP parameters behind the path of MAIL and RCPT (RFC 5321 4.1.2, RFC 1870, RFC 6152, RFC 6531).
+/* smtp_params.h - ESMTP parameters behind the path of MAIL and RCPT (RFC 5321 4.1.2, RFC 1870, RFC 6152, RFC
+ * 6531).
  *
  * Why:     one table of keywords; what an extension adds is one line in it.
- * Input:   what smtp_path_parse() left. `offered` says which extensions the session was offered: a keyword of another one is unknown.
+ * Input:   what smtp_path_parse() left. `offered` says which extensions the session was offered: a keyword
+ *          of another one is unknown.
  * Owns:    nothing.
  * Errors:  the first wrong parameter decides the result; *out is then not to be used.
  * Threads: any.

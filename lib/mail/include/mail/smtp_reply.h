@@ -1,6 +1,7 @@
 /* smtp_reply.h - the replies of the sink that never change: code, enhanced code (RFC 3463, 2034), text, CRLF.
  *
- * Why:     one table, so that no reply is put together while a client waits, and all of them can be read in one place.
+ * Why:     one table, so that no reply is put together while a client waits, and all of them can be read in
+ *          one place.
  * Texts:   say nothing that tells a trap from a mailbox. docs/smtp-behaviour.md says when each is given.
  * Owns:    constants.   Threads: any.
  * Tests:   tests/unit/mail/test_smtp_reply.c (form of every line)

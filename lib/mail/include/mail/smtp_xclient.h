@@ -1,7 +1,9 @@
-/* smtp_xclient.h - the attributes of XCLIENT, by which a trusted proxy says who the client is (Postfix XCLIENT_README).
+/* smtp_xclient.h - the attributes of XCLIENT, by which a trusted proxy says who the client is (Postfix
+ * XCLIENT_README).
  *
- * Form:    SP-separated NAME=value; values in xtext (RFC 3461 4: "+" and two upper-case hex digits); [UNAVAILABLE] and [TEMPUNAVAIL] for
- *          what the proxy does not know. ADDR and DESTADDR: IPv4, or IPv6 behind "IPV6:". IPv4-mapped addresses become IPv4.
+ * Form:    SP-separated NAME=value; values in xtext (RFC 3461 4: "+" and two upper-case hex digits);
+ *          [UNAVAILABLE] and [TEMPUNAVAIL] for what the proxy does not know. ADDR and DESTADDR: IPv4, or
+ *          IPv6 behind "IPV6:". IPv4-mapped addresses become IPv4.
  * Known:   NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT; NAME and LOGIN are checked and not kept.
  * Owns:    the struct holds its own copies.
  * Errors:  TRAP_EINVAL for an unknown or repeated attribute, a bad value, or none at all; *out untouched.
