@@ -88,7 +88,9 @@ static enum set_action action_for(const struct run *r, const struct plan_file *f
         return SET_LINK;
     if (!same)
         return SET_WRITE;
-    return wall_diff(r->in->as_of, old->as_of).ms < p->config->export.full_interval.ms ? SET_LINK : SET_WRITE;
+    const span_t age = wall_diff(r->in->as_of, old->as_of);
+    /* A clock that went back: rbldnsd refuses a stamp from the future. */
+    return age.ms >= 0 && age.ms < p->config->export.full_interval.ms ? SET_LINK : SET_WRITE;
 }
 
 /* True where something is to be published. */

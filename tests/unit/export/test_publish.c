@@ -50,6 +50,21 @@ static void test_full_interval(void **state)
     assert_int_equal(r.added + r.removed, 0);
 }
 
+/* The stamps of the files must not lie in the future of a clock that was set right. */
+static void test_clock_went_back(void **state)
+{
+    struct world *w = *state;
+    struct want same = { .as_of_s = AS_OF_S, .list = { { "1.2.3.4" } } };
+
+    assert_true(run_ok(w, &same).published);
+    same.as_of_s -= 86400;
+    struct publish_result r = run_ok(w, &same);
+    assert_int_equal(r.files_written, 2);
+    assert_int_equal(r.serial, AS_OF_S + 1);
+    assert_int_equal(stat_of(w, LIVE).st_mtim.tv_sec, AS_OF_S + 1);
+    assert_false(run_ok(w, &same).published);
+}
+
 static void test_value_alone_is_a_change(void **state)
 {
     struct world *w = *state;
@@ -193,7 +208,7 @@ static void test_out(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_sets_and_record), TEST(test_full_interval), TEST(test_value_alone_is_a_change), TEST(test_sets_kept),
+        TEST(test_sets_and_record), TEST(test_full_interval), TEST(test_clock_went_back), TEST(test_value_alone_is_a_change), TEST(test_sets_kept),
         TEST(test_removal_reasons), TEST(test_saves_told_once), TEST(test_restart_compares_with_record), TEST(test_zone_withdrawn),
         TEST(test_out),
     };
