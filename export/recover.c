@@ -197,3 +197,25 @@ enum trap_err publisher_recover(struct publisher *p, struct err_text *why)
     p->unfinished = false;
     return TRAP_OK;
 }
+
+enum trap_err publish_current(const struct config *c, current_fn *fn, void *arg, struct err_text *why)
+{
+    char dir[PATH_TEXT_MAX];
+    struct manifest m;
+    enum trap_err err;
+
+    if (path_join(c->export.dir, "current", dir) != TRAP_OK) {
+        err_text_set(why, "export dir %s is too long", c->export.dir);
+        return TRAP_ERANGE;
+    }
+    err = set_read(dir, false, &m, why);
+    if (err != TRAP_OK)
+        return err;
+    for (size_t i = 0; i < m.dataset_count && err == TRAP_OK; i++) {
+        const struct manifest_dataset *d = &m.dataset[i];
+
+        err = fn(&(struct current_dataset){ .type = d->type, .name = d->name, .live = d->live, .entries = d->entries }, arg);
+    }
+    manifest_free(&m);
+    return err;
+}

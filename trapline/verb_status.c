@@ -4,6 +4,7 @@
 #include <base/daemon.h>
 #include <base/file.h>
 #include <base/num.h>
+#include <export/publish.h>
 #include <store/hit_log.h>
 #include <store/published.h>
 #include <store/visit_log.h>
@@ -58,10 +59,20 @@ static enum trap_err add_log(json_t *list, struct home *h, const char *name, enu
     return err;
 }
 
-static enum trap_err count_member(const struct published_change *c, void *arg)
+struct zone_count {
+    const struct conf_zone *zone;
+    json_int_t entries;
+};
+
+/* A combined zone answers under sub-zones, too: harvesters.bl.example.org. */
+static enum trap_err count_dataset(const struct current_dataset *d, void *arg)
 {
-    (void)c;
-    (*(json_int_t *)arg)++;
+    struct zone_count *c = arg;
+    const struct bytes name = bytes_str(d->name), zone = bytes_str(c->zone->name);
+    const bool inside = bytes_has_isuffix(name, zone) && (name.n == zone.n || (c->zone->kind == ZONE_COMBINED && name.p[name.n - zone.n - 1] == '.'));
+
+    if (inside && d->live == c->zone->live)
+        c->entries += (json_int_t)d->entries;
     return TRAP_OK;
 }
 
@@ -69,13 +80,14 @@ static enum trap_err gather_zones(struct home *h, json_t *list)
 {
     for (size_t i = 0; i < h->config->zone_count; i++) {
         const struct conf_zone *z = &h->config->zones[i];
-        json_int_t members = 0;
-        const enum trap_err err = published_members(h->published, bytes_str(z->name), count_member, &members);
+        struct zone_count count = { .zone = z };
+        struct err_text why;
+        const enum trap_err err = publish_current(h->config, count_dataset, &count, &why);
 
-        if (err != TRAP_OK)
+        if (err != TRAP_OK && err != TRAP_ENOENT)
             return err;
         json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:I}", "zone", z->name, "policy", z->policy, "publish", z->live ? "live" : "shadow",
-                                              "entries", members));
+                                              "entries", count.entries));
     }
     return TRAP_OK;
 }

@@ -56,4 +56,13 @@ TRAP_NODISCARD enum trap_err publisher_run(struct publisher *p, struct publish_i
 TRAP_NODISCARD enum trap_err publish_out(const struct config *c, const struct plan *plan, const struct publish_input *in,
                                          const char *out_dir, struct publish_result *out, struct err_text *why);
 
+/* What DIR/current holds, by its manifest: each dataset once, shadow ones too. TRAP_ENOENT: nothing was published yet. */
+struct current_dataset {
+    const char *type, *name; /* "ip4trie", "bl.example.org" */
+    bool live;
+    uint64_t entries;
+};
+typedef enum trap_err current_fn(const struct current_dataset *d, void *arg);
+TRAP_NODISCARD enum trap_err publish_current(const struct config *c, current_fn *fn, void *arg, struct err_text *why);
+
 #endif

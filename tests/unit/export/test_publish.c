@@ -35,6 +35,30 @@ static void test_sets_and_record(void **state)
     assert_string_equal(history(w, "7.7.7.0/24"), "+bl.example.org evidence;");
 }
 
+static enum trap_err add_current(const struct current_dataset *d, void *arg)
+{
+    struct told *t = arg;
+    const size_t n = strlen(t->text);
+
+    (void)snprintf(t->text + n, sizeof(t->text) - n, "%s %s %s %llu;", d->type, d->name, d->live ? "live" : "shadow",
+                   (unsigned long long)d->entries);
+    return TRAP_OK;
+}
+
+static void test_current(void **state)
+{
+    struct world *w = *state;
+    const struct want want = { .as_of_s = AS_OF_S, .list = { { "1.2.3.4", "5.6.7.8" }, { NULL }, { "1.2.3.4" }, { "9.9.9.9" } } };
+    struct told t = { "" };
+    struct err_text why;
+
+    assert_int_equal(publish_current(&w->config, add_current, &t, &why), TRAP_ENOENT);
+    assert_true(run_ok(w, &want).published);
+    assert_int_equal(publish_current(&w->config, add_current, &t, &why), TRAP_OK);
+    assert_string_equal(t.text, "ip4trie bl.example.org live 2;ip6trie bl.example.org live 0;dnset harvesters.bl.example.org live 1;"
+                                "ip4trie new.example.org shadow 1;");
+}
+
 static void test_full_interval(void **state)
 {
     struct world *w = *state;
@@ -208,7 +232,7 @@ static void test_out(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_sets_and_record), TEST(test_full_interval), TEST(test_clock_went_back), TEST(test_value_alone_is_a_change), TEST(test_sets_kept),
+        TEST(test_sets_and_record), TEST(test_current), TEST(test_full_interval), TEST(test_clock_went_back), TEST(test_value_alone_is_a_change), TEST(test_sets_kept),
         TEST(test_removal_reasons), TEST(test_saves_told_once), TEST(test_restart_compares_with_record), TEST(test_zone_withdrawn),
         TEST(test_out),
     };
