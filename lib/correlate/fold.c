@@ -3,7 +3,8 @@
 
 #include <stdlib.h>
 
-enum { BATCH_DEFAULT = 10000, PAGE_MAX = 10000, CUT_NODE = 0 };
+/* Rows go in by key, so that a large batch touches each page once: what is far behind is folded in larger ones. */
+enum { BATCH_MIN = 10000, BATCH_BULK = 200000, BATCH_SHARE = 4, PAGE_MAX = 10000, CUT_NODE = 0 };
 
 enum trap_err fold_new(const struct config *c, struct mint *mint, struct store_db *derived,
                        const struct fold_node *nodes, size_t node_count, struct fold **out)
@@ -249,7 +250,16 @@ static uint64_t epochs_known(const struct fold *f)
     return n;
 }
 
-static enum trap_err walk_all(struct fold *f, const struct fold_options *o, uint32_t batch_max)
+static uint32_t batch_size(const struct fold_options *o, uint64_t total)
+{
+    if (o->batch_max > 0)
+        return o->batch_max;
+    if (total / BATCH_SHARE < BATCH_MIN)
+        return BATCH_MIN;
+    return total / BATCH_SHARE < BATCH_BULK ? (uint32_t)(total / BATCH_SHARE) : BATCH_BULK;
+}
+
+static enum trap_err walk_all(struct fold *f, const struct fold_options *o)
 {
     static const uint8_t logs[] = { RECORD_VISIT, RECORD_HIT, RECORD_SESSION };
     uint32_t in_batch = 0;
@@ -258,6 +268,7 @@ static enum trap_err walk_all(struct fold *f, const struct fold_options *o, uint
 
     if (err == TRAP_OK)
         err = count_new(f, logs, sizeof logs, &total);
+    const uint32_t batch_max = batch_size(o, total);
     for (size_t k = 0; k < sizeof logs; k++)
         for (size_t i = 0; i < f->node_count && err == TRAP_OK; i++) {
             struct walk w = { .fold = f,
@@ -283,7 +294,6 @@ static enum trap_err walk_all(struct fold *f, const struct fold_options *o, uint
 enum trap_err fold_run(struct fold *f, const struct fold_options *o, struct fold_result *out,
                        struct err_text *why)
 {
-    const uint32_t batch_max = o->batch_max == 0 ? BATCH_DEFAULT : o->batch_max;
     bool outgrown = false;
     enum trap_err err = fold_take_view(f, o->as_of);
 
@@ -303,7 +313,7 @@ enum trap_err fold_run(struct fold *f, const struct fold_options *o, struct fold
     if (err == TRAP_OK) {
         err = mark_view(f, o->as_of);
         if (err == TRAP_OK)
-            err = walk_all(f, o, batch_max);
+            err = walk_all(f, o);
     }
     derived_batch_free(&f->batch);
     if (err != TRAP_OK) {

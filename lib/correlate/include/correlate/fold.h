@@ -32,7 +32,7 @@ TRAP_NODISCARD enum trap_err fold_new(const struct config *c, struct mint *mint,
 void fold_free(struct fold **f);
 
 struct fold_options {
-    uint32_t batch_max; /* records in one transaction, 0 = default (10,000) */
+    uint32_t batch_max; /* records in one transaction, 0 = default (10,000; up to 200,000 when many wait) */
     wall_t as_of;
     void (*progress)(uint64_t done, uint64_t total, void *arg); /* may be NULL */
     void *progress_arg;
