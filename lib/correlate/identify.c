@@ -57,70 +57,53 @@ static void set_window(struct fold *f, wall_t mailed)
     }
 }
 
-struct tally {
-    size_t resolved, aged;
-    bool pending;
-    struct mint_ref ref; /* of the best so far */
-    struct visit visit;
-};
-
-static enum trap_err look_at(struct fold *f, struct mint_ref ref, wall_t mailed, struct tally *t)
+/* *visit_out is set where the outcome is RESOLVED. */
+static enum trap_err look_at(struct fold *f, struct mint_ref ref, wall_t mailed, enum resolve_outcome *out,
+                             struct visit *visit_out)
 {
     const struct node_view *node = fold_node_view(f, ref.node);
     struct resolve_known known = { 0 };
     enum trap_err err = TRAP_OK;
 
-    if (t->pending)
-        return TRAP_OK;
     if (node != NULL)
         err = node_view_find(node, &f->cache, ref.epoch, ref.serial, &known);
     if (err != TRAP_OK)
         return err;
-    switch (resolve(&known, ref.slot, mailed)) {
-    case RESOLVE_PENDING:
-        t->pending = true;
-        t->ref = ref;
-        break;
-    case RESOLVE_RESOLVED:
-        t->resolved++;
-        t->ref = ref;
-        t->visit = *known.visit;
-        break;
-    case RESOLVE_AGED:
-        t->ref = t->resolved > 0 ? t->ref : ref;
-        t->aged++;
-        break;
-    case RESOLVE_FORGED:
-        break;
-    }
+    *out = resolve(&known, ref.slot, mailed);
+    if (*out == RESOLVE_RESOLVED)
+        *visit_out = *known.visit;
     return TRAP_OK;
 }
 
-static void conclude(const struct tally *t, struct identified *out)
+static enum trap_err conclude(struct fold *f, const struct mint_ref *refs, size_t n, wall_t mailed,
+                              struct identified *out)
 {
-    out->trace.outcome = TRACE_FORGED;
-    if (t->pending || t->resolved + t->aged > 0)
-        out->trace.ref = t->ref;
-    if (t->pending)
-        out->trace.outcome = TRACE_PENDING;
-    else if (t->resolved == 1 && t->aged == 0)
-        out->trace.outcome = TRACE_RESOLVED;
-    else if (t->resolved + t->aged > 0)
-        out->trace.outcome = TRACE_AGED; /* authentic; whose visit it was cannot be said */
-    out->visit = t->visit;
+    static const int outcomes[] = { [RESOLVE_RESOLVED] = TRACE_RESOLVED,
+                                    [RESOLVE_AGED] = TRACE_AGED,
+                                    [RESOLVE_PENDING] = TRACE_PENDING,
+                                    [RESOLVE_FORGED] = TRACE_FORGED };
+    enum resolve_outcome each[MINT_READINGS_MAX];
+    size_t which = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        const enum trap_err err = look_at(f, refs[i], mailed, &each[i], &out->visit);
+        if (err != TRAP_OK)
+            return err;
+    }
+    out->trace.minted = true;
+    out->trace.outcome = outcomes[resolve_readings(each, n, &which)];
+    out->trace.ref = refs[which];
+    return TRAP_OK;
 }
 
 enum trap_err identify_ref(struct fold *f, struct mint_ref ref, wall_t mailed, struct identified *out)
 {
-    struct tally t = { 0 };
-    struct identified id = { .trace = { .minted = true, .ref = ref } };
-    const enum trap_err err = look_at(f, ref, mailed, &t);
+    struct identified id = { 0 };
+    const enum trap_err err = conclude(f, &ref, 1, mailed, &id);
 
-    if (err != TRAP_OK)
-        return err;
-    conclude(&t, &id);
-    *out = id;
-    return TRAP_OK;
+    if (err == TRAP_OK)
+        *out = id;
+    return err;
 }
 
 enum trap_err identify(struct fold *f, struct bytes address, wall_t mailed, struct identified *out)
@@ -129,7 +112,7 @@ enum trap_err identify(struct fold *f, struct bytes address, wall_t mailed, stru
     const struct bytes domain = bytes_skip(address, at + 1);
     struct identified id = { .trace = { .outcome = TRACE_NOT_MINTED } };
     struct mint_ref refs[MINT_READINGS_MAX];
-    struct tally t = { 0 };
+    enum trap_err err = TRAP_OK;
     size_t n = 0;
 
     if (domain.n > 0 && domain.n <= MINT_DOMAIN_MAX) {
@@ -137,16 +120,9 @@ enum trap_err identify(struct fold *f, struct bytes address, wall_t mailed, stru
         n = mint_read_all(f->mint, domain_tweak(f, domain), bytes_take(address, at), &f->window, refs,
                           &id.trace.repaired);
     }
-    for (size_t i = 0; i < n; i++) {
-        const enum trap_err err = look_at(f, refs[i], mailed, &t);
-        if (err != TRAP_OK)
-            return err;
-    }
-    if (n > 0) {
-        id.trace.minted = true;
-        id.trace.ref = refs[0];
-        conclude(&t, &id);
-    }
-    *out = id;
-    return TRAP_OK;
+    if (n > 0)
+        err = conclude(f, refs, n, mailed, &id);
+    if (err == TRAP_OK)
+        *out = id;
+    return err;
 }

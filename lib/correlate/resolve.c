@@ -31,6 +31,27 @@ enum resolve_outcome resolve(const struct resolve_known *known, uint8_t slot, wa
     return known->newest.us > visited_by.us ? RESOLVE_FORGED : RESOLVE_PENDING;
 }
 
+enum resolve_outcome resolve_readings(const enum resolve_outcome *each, size_t n, size_t *which_out)
+{
+    enum { OUTCOMES = RESOLVE_FORGED + 1 };
+    size_t count[OUTCOMES] = { 0 }, first[OUTCOMES] = { 0 };
+    enum resolve_outcome decides = RESOLVE_FORGED;
+
+    for (size_t i = n; i > 0; i--) {
+        count[each[i - 1]]++;
+        first[each[i - 1]] = i - 1;
+    }
+    if (count[RESOLVE_PENDING] > 0)
+        decides = RESOLVE_PENDING;
+    else if (count[RESOLVE_RESOLVED] > 0)
+        decides = RESOLVE_RESOLVED;
+    else if (count[RESOLVE_AGED] > 0)
+        decides = RESOLVE_AGED;
+    *which_out = first[decides];
+    const bool several = count[RESOLVE_RESOLVED] + count[RESOLVE_AGED] > 1;
+    return decides == RESOLVE_RESOLVED && several ? RESOLVE_AGED : decides;
+}
+
 bool resolve_is_test(const struct visit *visit, struct ip sender, wall_t mailed)
 {
     if ((visit->flags & VISIT_BATCH) != 0)

@@ -255,6 +255,28 @@ static void test_pending_counts_once(void **state)
     end(&s, &w);
 }
 
+/* The sink vouches for an address of a node that we have not heard of: it waits. A guess that we cannot read is a guess. */
+static void test_unread(void **state)
+{
+    struct story s;
+    struct world w;
+    char address[ADDRESS_MAX];
+
+    (void)state;
+    begin(&s, &w);
+    story_address(&s, (struct mint_ref){ 9, 1, 0, 0 }, "", address);
+    to_address(mail(&s, 70), RCPT_MINTED, address);
+    to_address(mail(&s, 71), RCPT_GUESS, address);
+    world_write_all(&w);
+    const struct fold_result r = world_fold(&w, 0, EVER);
+    assert_int_equal(r.pending, 1);
+    assert_int_equal(r.guesses, 1);
+    assert_rows(&w, line("evidence 45.20.0.5 %llx guess %u node 1: 1 %lld %lld\n" VISITOR_1 VISITOR_2
+                         "pending 1/1/0 45.20.0.5 45.20.0.5 %lld: 0/0/0/0\n",
+                         domain("quellwerft.net"), HOUR0 + 1, US(71), US(71), US(70)));
+    end(&s, &w);
+}
+
 /* ---- trace ---- */
 
 static enum trap_err count_visit(const struct visit *v, void *arg)
@@ -318,6 +340,7 @@ int main(void)
         cmocka_unit_test(test_attempts),
         cmocka_unit_test(test_trace),
         cmocka_unit_test(test_pending_counts_once),
+        cmocka_unit_test(test_unread),
     };
 
     if (keyed_init() != TRAP_OK)

@@ -59,6 +59,31 @@ static void test_outcomes(void **state)
     }
 }
 
+#define R RESOLVE_RESOLVED
+#define A RESOLVE_AGED
+#define P RESOLVE_PENDING
+#define F RESOLVE_FORGED
+
+static void test_readings(void **state)
+{
+    static const struct {
+        enum resolve_outcome each[3], want;
+        size_t n, which;
+    } sets[] = {
+        { { R }, R, 1, 0 },    { { A }, A, 1, 0 },       { { P }, P, 1, 0 },
+        { { F }, F, 1, 0 },    { { F, R }, R, 2, 1 },    { { R, F, F }, R, 3, 0 },
+        { { R, R }, A, 2, 0 }, { { A, R }, A, 2, 1 },    { { F, A, A }, A, 3, 1 },
+        { { R, P }, P, 2, 1 }, { { A, R, P }, P, 3, 2 }, { { F, P, P }, P, 3, 1 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++) {
+        size_t which = 99;
+        assert_int_equal(resolve_readings(sets[i].each, sets[i].n, &which), sets[i].want);
+        assert_int_equal(which, sets[i].which);
+    }
+}
+
 static void test_tests(void **state)
 {
     static const struct {
@@ -90,7 +115,8 @@ static void test_tests(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_outcomes), cmocka_unit_test(test_tests) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_outcomes), cmocka_unit_test(test_readings),
+                                        cmocka_unit_test(test_tests) };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -217,6 +217,35 @@ static void test_young_networks(void **state)
     bench_end(&b);
 }
 
+/* Three asked for, one of them may be young: the second that is old decides, in whatever order they came. */
+static void test_second_old_network(void **state)
+{
+    static const char *const networks[] = { "45.50.3.7", "45.50.1.7", "45.50.2.7" };
+    static const int64_t first_visit[] = { 8, 0, 5 };
+    struct bench b;
+    struct listings l;
+
+    (void)state;
+    bench_begin(&b);
+    b.policy.sources_min = 3;
+    b.policy.half_life = SPAN_D(7);
+    b.policy.young_sources_max = 1;
+    b.policy.young_age = SPAN_H(48);
+    for (size_t i = 0; i < 3; i++) {
+        const wall_t seen = at_hour(first_visit[i]);
+        derived_add_visitor(b.batch, &(struct visitor_row){ key_of(networks[i]), 1, seen, seen });
+        add_evidence(&b, "45.9.0.1", net_of(networks[i]), 10 + (int64_t)i, 5);
+    }
+    l = compute(&b, 52, LISTINGS_SENDERS);
+    assert_listed(&l, "");
+    listings_free(&l);
+    l = compute(&b, 70, LISTINGS_SENDERS);
+    assert_listed(&l, "45.9.0.1");
+    assert_int_equal(l.v[0].since.us, at_hour(53).us);
+    listings_free(&l);
+    bench_end(&b);
+}
+
 static void add_pending(struct bench *b, const char *sender, uint64_t hit, uint32_t n, int64_t hour)
 {
     derived_add_pending(b->batch, &(struct pending_row){ .hit_node = 1,
@@ -336,9 +365,10 @@ static void test_policy_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_overlaps),       cmocka_unit_test(test_guard_missing),
-        cmocka_unit_test(test_young_networks), cmocka_unit_test(test_pending),
-        cmocka_unit_test(test_harvesters),     cmocka_unit_test(test_policy_text)
+        cmocka_unit_test(test_overlaps),          cmocka_unit_test(test_guard_missing),
+        cmocka_unit_test(test_young_networks),    cmocka_unit_test(test_pending),
+        cmocka_unit_test(test_harvesters),        cmocka_unit_test(test_policy_text),
+        cmocka_unit_test(test_second_old_network)
     };
 
     if (keyed_init() != TRAP_OK)

@@ -28,6 +28,10 @@ struct resolve_known {
 };
 enum resolve_outcome resolve(const struct resolve_known *known, uint8_t slot, wall_t mailed);
 
+/* A text may read in more than one way (mint_read_all). PENDING while one of them is: it may yet turn out to be the true one. RESOLVED where
+ * one alone stands; AGED where several do: authentic, but nobody is blamed. *which_out: the reading that decided; n >= 1. */
+enum resolve_outcome resolve_readings(const enum resolve_outcome *each, size_t n, size_t *which_out);
+
 /* RESOLVED mail within 60 s of the visit, from the visitor's own network: a test, not evidence. */
 bool resolve_is_test(const struct visit *visit, struct ip sender, wall_t mailed);
 
