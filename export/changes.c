@@ -63,7 +63,8 @@ static bool is_delisted(const struct acts_view *acts, struct prefix p)
     return false;
 }
 
-static enum trap_err removal_reason(struct changes *c, const struct zone_entry *e, const struct change_why *why, struct bytes *out)
+static enum trap_err removal_reason(struct changes *c, const struct zone_entry *e,
+                                    const struct change_why *why, struct bytes *out)
 {
     struct prefix entry;
     enum list_name by;
@@ -75,15 +76,18 @@ static enum trap_err removal_reason(struct changes *c, const struct zone_entry *
     by = lists_find(why->lists, e->prefix, why->harvesters, &entry);
     if (by != LIST_COUNT)
         return list_reason(c, by, entry, out);
-    *out = is_delisted(why->acts, e->prefix)    ? BYTES("delisted")
-           : e->until.us <= why->as_of.us       ? BYTES("expired")
-                                                : BYTES("policy");
+    *out = is_delisted(why->acts, e->prefix) ? BYTES("delisted")
+           : e->until.us <= why->as_of.us    ? BYTES("expired")
+                                             : BYTES("policy");
     return TRAP_OK;
 }
 
-static enum trap_err add_removal(struct changes *c, struct bytes zone, const struct zone_entry *e, const struct change_why *why)
+static enum trap_err add_removal(struct changes *c, struct bytes zone, const struct zone_entry *e,
+                                 const struct change_why *why)
 {
-    struct published_change change = { .zone = zone, .prefix = e->prefix, .kind = PUBLISHED_REMOVED, .until = e->until };
+    struct published_change change = {
+        .zone = zone, .prefix = e->prefix, .kind = PUBLISHED_REMOVED, .until = e->until
+    };
     const enum trap_err err = removal_reason(c, e, why, &change.reason);
 
     return err != TRAP_OK ? err : add(c, change);
@@ -91,8 +95,12 @@ static enum trap_err add_removal(struct changes *c, struct bytes zone, const str
 
 static enum trap_err add_addition(struct changes *c, struct bytes zone, const struct zone_entry *e)
 {
-    return add(c, (struct published_change){ .zone = zone, .prefix = e->prefix, .kind = PUBLISHED_ADDED, .until = e->until,
-                                             .reason = e->reason == LISTING_DENY ? BYTES("deny") : BYTES("evidence") });
+    return add(c, (struct published_change){ .zone = zone,
+                                             .prefix = e->prefix,
+                                             .kind = PUBLISHED_ADDED,
+                                             .until = e->until,
+                                             .reason = e->reason == LISTING_DENY ? BYTES("deny")
+                                                                                 : BYTES("evidence") });
 }
 
 enum trap_err changes_diff(struct changes *c, struct bytes zone, const struct zone_entries *before,

@@ -14,7 +14,8 @@ static const struct export_listings *find(const struct export_eval *e, const str
     return NULL;
 }
 
-/* What is published is what runs: the digest covers the text of every policy that a zone names, in the order of the configuration. */
+/* What is published is what runs: the digest covers the text of every policy that a zone names, in the order
+ * of the configuration. */
 static enum trap_err digest_policies(const struct export_env *env, char out[DIGEST_HEX_MAX])
 {
     enum trap_err err;
@@ -38,8 +39,12 @@ static enum trap_err compute(const struct export_env *env, struct export_eval *e
 {
     for (size_t i = 0; i < env->plan->dataset_count; i++) {
         const struct plan_dataset *d = &env->plan->dataset[i];
-        const struct policy_env rule = { .policy = d->policy, .lists = &e->lists, .acts = &e->acts, .key = env->key,
-                                         .as_of = e->as_of, .derived = env->derived };
+        const struct policy_env rule = { .policy = d->policy,
+                                         .lists = &e->lists,
+                                         .acts = &e->acts,
+                                         .key = env->key,
+                                         .as_of = e->as_of,
+                                         .derived = env->derived };
         enum trap_err err;
 
         if (find(e, d) != NULL)
@@ -53,8 +58,8 @@ static enum trap_err compute(const struct export_env *env, struct export_eval *e
     return TRAP_OK;
 }
 
-enum trap_err export_evaluate(const struct export_env *env, wall_t as_of, const struct lists *last_good, struct export_eval *out,
-                              struct err_text *why)
+enum trap_err export_evaluate(const struct export_env *env, wall_t as_of, const struct lists *last_good,
+                              struct export_eval *out, struct err_text *why)
 {
     struct export_eval e = { .as_of = as_of };
     enum trap_err err = TRAP_ENOMEM;
@@ -96,8 +101,8 @@ void export_eval_free(struct export_eval *e)
     *e = (struct export_eval){ 0 };
 }
 
-enum trap_err export_datasets(const struct export_env *env, const struct export_eval *e, struct publish_dataset **out,
-                              struct err_text *why)
+enum trap_err export_datasets(const struct export_env *env, const struct export_eval *e,
+                              struct publish_dataset **out, struct err_text *why)
 {
     struct publish_dataset *v = calloc(env->plan->dataset_count + 1, sizeof(*v));
     enum trap_err err = v == NULL ? TRAP_ENOMEM : TRAP_OK;

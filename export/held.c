@@ -17,7 +17,8 @@ static bool must_go(const struct zone_entry *e, const struct prefix_set *forbidd
                     const struct publish_input *in)
 {
     if (e->until.us <= in->as_of.us || deny_ended(e, in->acts) ||
-        prefix_set_overlaps(forbidden, e->prefix, NULL) || prefix_set_overlaps(special_use(), e->prefix, NULL))
+        prefix_set_overlaps(forbidden, e->prefix, NULL) ||
+        prefix_set_overlaps(special_use(), e->prefix, NULL))
         return true;
     for (size_t i = 0; i < in->acts->delist_count; i++) {
         const struct act_prefix *d = &in->acts->delist[i];
@@ -31,10 +32,11 @@ static bool must_go(const struct zone_entry *e, const struct prefix_set *forbidd
     return false;
 }
 
-enum trap_err held_entries(const struct zone_entries *shown, bool harvesters, wall_t shown_as_of, const struct publish_input *in,
-                           struct zone_entries *out)
+enum trap_err held_entries(const struct zone_entries *shown, bool harvesters, wall_t shown_as_of,
+                           const struct publish_input *in, struct zone_entries *out)
 {
-    const struct prefix_set *forbidden = harvesters ? &in->lists->forbidden_harvesters : &in->lists->forbidden;
+    const struct prefix_set *forbidden =
+        harvesters ? &in->lists->forbidden_harvesters : &in->lists->forbidden;
     struct zone_entries kept = { 0 };
 
     for (size_t i = 0; i < shown->n; i++) {

@@ -9,13 +9,15 @@
 #include <unistd.h>
 
 static const char help[] =
-    "trapexport makes the zones: it folds the log into evidence, applies the policies, and publishes what they list as files\n"
+    "trapexport makes the zones: it folds the log into evidence, applies the policies, and publishes what "
+    "they list as files\n"
     "for rbldnsd, every `interval` (export block of the configuration).\n"
     "\n"
     "  trapexport [-c CONF]                 work until SIGTERM or SIGINT; SIGHUP: look at once\n"
     "  trapexport [-c CONF] --once          one run, then end\n"
     "  trapexport [-c CONF] --once --out DIR [--as-of TIME] [--serial N]\n"
-    "                                       write the zones as they were at TIME into the new directory DIR; the installation\n"
+    "                                       write the zones as they were at TIME into the new directory DIR; "
+    "the installation\n"
     "                                       is only read, and the same inputs give the same bytes\n"
     "\n"
     "TIME is 2026-03-01T12:00:00Z, 2026-03-01, or @ and seconds since 1970.\n";
@@ -81,7 +83,8 @@ static int write_out(const struct config *c, const struct options *o)
 {
     struct err_text why = { "" };
     struct publish_result result;
-    const enum trap_err err = runner_out(c, o->has_as_of ? o->as_of : wall_now(), o->serial, o->out, &result, &why);
+    const enum trap_err err =
+        runner_out(c, o->has_as_of ? o->as_of : wall_now(), o->serial, o->out, &result, &why);
 
     return err == TRAP_OK ? 0 : fail(err, &why);
 }

@@ -46,7 +46,8 @@ void manifest_put(const struct manifest *m, struct buf *out)
 {
     char at[WALL_TEXT_MAX];
 
-    buf_addf(out, "trapline-set 1\nserial %u\nas-of %s\npolicy %s\n", m->serial, wall_text(m->as_of, at), m->policy);
+    buf_addf(out, "trapline-set 1\nserial %u\nas-of %s\npolicy %s\n", m->serial, wall_text(m->as_of, at),
+             m->policy);
     for (size_t i = 0; i < m->file_count; i++) {
         const struct manifest_file *f = &m->file[i];
 
@@ -56,7 +57,8 @@ void manifest_put(const struct manifest *m, struct buf *out)
     for (size_t i = 0; i < m->dataset_count; i++) {
         const struct manifest_dataset *d = &m->dataset[i];
 
-        buf_addf(out, "dataset %s %s %s %llu\n", d->type, d->name, d->live ? "live" : "shadow", (unsigned long long)d->entries);
+        buf_addf(out, "dataset %s %s %s %llu\n", d->type, d->name, d->live ? "live" : "shadow",
+                 (unsigned long long)d->entries);
     }
     buf_add_str(out, "end\n");
 }
@@ -137,7 +139,8 @@ static bool line_file(struct bytes rest, struct manifest *m)
 
     return get_text(&rest, f.path, sizeof(f.path)) && path_is_plain(f.path) && get_serial(&rest, &f.serial) &&
            get_wall(&rest, &f.as_of) && get_u64(&rest, UINT64_MAX, &f.facts.entries) &&
-           get_u64(&rest, UINT64_MAX, &f.facts.bytes) && get_text(&rest, f.facts.sha256, sizeof(f.facts.sha256)) && rest.n == 0 &&
+           get_u64(&rest, UINT64_MAX, &f.facts.bytes) &&
+           get_text(&rest, f.facts.sha256, sizeof(f.facts.sha256)) && rest.n == 0 &&
            manifest_add_file(m, &f) == TRAP_OK;
 }
 
@@ -158,9 +161,12 @@ static const struct {
     bool (*get)(struct bytes rest, struct manifest *m);
     bool repeats;
 } lines[] = {
-    { BYTES_INIT("trapline-set "), line_version, false }, { BYTES_INIT("serial "), line_serial, false },
-    { BYTES_INIT("as-of "), line_as_of, false },          { BYTES_INIT("policy "), line_policy, false },
-    { BYTES_INIT("file "), line_file, true },             { BYTES_INIT("dataset "), line_dataset, true },
+    { BYTES_INIT("trapline-set "), line_version, false },
+    { BYTES_INIT("serial "), line_serial, false },
+    { BYTES_INIT("as-of "), line_as_of, false },
+    { BYTES_INIT("policy "), line_policy, false },
+    { BYTES_INIT("file "), line_file, true },
+    { BYTES_INIT("dataset "), line_dataset, true },
 };
 enum { KEYWORDS = sizeof(lines) / sizeof(lines[0]), HEAD_LINES = 4 };
 

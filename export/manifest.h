@@ -1,4 +1,5 @@
-/* manifest.h - the text that says what a set of zone files is: what was written, when, under which policy, with which digests.
+/* manifest.h - the text that says what a set of zone files is: what was written, when, under which policy,
+ * with which digests.
  *
  * Form:    one fact a line, fields apart by one blank, last line `end` (a torn file has none):
  *            trapline-set 1
@@ -8,7 +9,8 @@
  *            file <path> <serial> <as-of> <entries> <bytes> <sha256>
  *            dataset <type> <name> live|shadow <entries>
  *            end
- *          A file's own serial and as-of are those of the set that wrote it. No wall clock: the same inputs give the same bytes.
+ *          A file's own serial and as-of are those of the set that wrote it. No wall clock: the same inputs
+ *          give the same bytes.
  * Limits:  MANIFEST_BYTES_MAX. Owns: manifest_free().
  * Errors:  TRAP_ECORRUPT with the line's number. Threads: any. Tests: tests/unit/export/test_manifest.c
  */

@@ -18,11 +18,26 @@ struct file_kind {
     size_t count;
 };
 
-#define SENDERS4   { ZONE_TYPE_IP4, LISTINGS_SENDERS, "@ senders", "" }
-#define SENDERS6   { ZONE_TYPE_IP6, LISTINGS_SENDERS, "@ senders", "" }
-#define HARVESTERS { ZONE_TYPE_HTTPBL, LISTINGS_HARVESTERS, "harvesters", "" }
-#define FILE_IP4   { .ending = ".ip4", .part = { SENDERS4 }, .count = 1 }
-#define FILE_IP6   { .ending = ".ip6", .part = { SENDERS6 }, .count = 1 }
+#define SENDERS4                                         \
+    {                                                    \
+        ZONE_TYPE_IP4, LISTINGS_SENDERS, "@ senders", "" \
+    }
+#define SENDERS6                                         \
+    {                                                    \
+        ZONE_TYPE_IP6, LISTINGS_SENDERS, "@ senders", "" \
+    }
+#define HARVESTERS                                              \
+    {                                                           \
+        ZONE_TYPE_HTTPBL, LISTINGS_HARVESTERS, "harvesters", "" \
+    }
+#define FILE_IP4                                           \
+    {                                                      \
+        .ending = ".ip4", .part = { SENDERS4 }, .count = 1 \
+    }
+#define FILE_IP6                                           \
+    {                                                      \
+        .ending = ".ip6", .part = { SENDERS6 }, .count = 1 \
+    }
 
 static const struct {
     struct file_kind file[FILES_MAX];
@@ -32,13 +47,18 @@ static const struct {
     [ZONE_SENDERS6] = { { FILE_IP6 }, 1 },
     [ZONE_SENDERS] = { { FILE_IP4, FILE_IP6 }, 2 },
     [ZONE_HARVESTERS] = { { { .ending = ".httpbl", .part = { HARVESTERS }, .count = 1 } }, 1 },
-    [ZONE_COMBINED] = { { { .ending = ".combined", .combined = true,
-                            .part = { SENDERS4, SENDERS6, { ZONE_TYPE_HTTPBL, LISTINGS_HARVESTERS, "harvesters", "harvesters." } },
+    [ZONE_COMBINED] = { { { .ending = ".combined",
+                            .combined = true,
+                            .part = { SENDERS4,
+                                      SENDERS6,
+                                      { ZONE_TYPE_HTTPBL, LISTINGS_HARVESTERS, "harvesters",
+                                        "harvesters." } },
                             .count = 3 } },
                         1 },
 };
 
-/* The name becomes a file's name: no slash, no leading dot, nothing that a shell or rbldnsd's command line would split. */
+/* The name becomes a file's name: no slash, no leading dot, nothing that a shell or rbldnsd's command line
+ * would split. */
 static bool name_is_plain(const char *name)
 {
     const struct bytes n = bytes_str(name);
@@ -51,13 +71,16 @@ static bool name_is_plain(const char *name)
     return true;
 }
 
-static enum trap_err add_dataset(struct plan *p, const struct config *c, const struct conf_zone *z, const struct part *part,
-                                 struct err_text *why)
+static enum trap_err add_dataset(struct plan *p, const struct config *c, const struct conf_zone *z,
+                                 const struct part *part, struct err_text *why)
 {
     struct plan_dataset *d = &p->dataset[p->dataset_count];
     struct err_text what;
 
-    *d = (struct plan_dataset){ .zone = z, .policy = config_policy(c, z->policy), .type = part->type, .kind = part->kind,
+    *d = (struct plan_dataset){ .zone = z,
+                                .policy = config_policy(c, z->policy),
+                                .type = part->type,
+                                .kind = part->kind,
                                 .subzones = part->subzones };
     if (d->policy == NULL) {
         err_text_set(why, "zone \"%s\": there is no policy \"%s\"", z->name, z->policy);
@@ -72,12 +95,14 @@ static enum trap_err add_dataset(struct plan *p, const struct config *c, const s
     return TRAP_OK;
 }
 
-static enum trap_err add_file(struct plan *p, const struct config *c, const struct conf_zone *z, const struct file_kind *kind,
-                              struct err_text *why)
+static enum trap_err add_file(struct plan *p, const struct config *c, const struct conf_zone *z,
+                              const struct file_kind *kind, struct err_text *why)
 {
     struct plan_file *f = &p->file[p->file_count];
 
-    *f = (struct plan_file){ .zone = z, .combined = kind->combined, .first = p->dataset_count, .count = kind->count };
+    *f = (struct plan_file){
+        .zone = z, .combined = kind->combined, .first = p->dataset_count, .count = kind->count
+    };
     (void)snprintf(f->path, sizeof(f->path), "%s%s%s", z->live ? "" : "shadow/", z->name, kind->ending);
     for (size_t i = 0; i < p->file_count; i++)
         if (strcmp(p->file[i].path, f->path) == 0) {

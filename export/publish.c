@@ -7,8 +7,8 @@
 
 /* ---- the publisher's own life ---- */
 
-enum trap_err publisher_new(const struct config *c, const struct plan *plan, struct store_db *published, struct publisher **out,
-                            struct err_text *why)
+enum trap_err publisher_new(const struct config *c, const struct plan *plan, struct store_db *published,
+                            struct publisher **out, struct err_text *why)
 {
     struct publisher *p = calloc(1, sizeof(*p));
     enum trap_err err = TRAP_ENOMEM;
@@ -123,8 +123,9 @@ static enum trap_err entries_take(struct run *r, struct err_text *why)
             d->entries = (struct zone_entries){ 0 };
             continue;
         }
-        const enum trap_err err = held_entries(&r->p->shown[i].entries, plan->dataset[i].kind == LISTINGS_HARVESTERS,
-                                               r->p->shown_as_of, r->in, &r->entries[i]);
+        const enum trap_err err =
+            held_entries(&r->p->shown[i].entries, plan->dataset[i].kind == LISTINGS_HARVESTERS,
+                         r->p->shown_as_of, r->in, &r->entries[i]);
         if (err != TRAP_OK) {
             err_text_set(why, "no memory for the entries of %s", plan->dataset[i].name);
             return err;
@@ -149,9 +150,15 @@ static struct set_order order_of(const struct run *r)
 {
     const struct publisher *p = r->p;
 
-    return (struct set_order){ .plan = p->plan, .conf = &p->config->export, .action = r->action, .entries = r->entries,
-                               .lists = r->in->lists, .previous_dir = p->current_dir[0] == '\0' ? NULL : p->current_dir,
-                               .previous = &p->current, .serial = r->serial, .as_of = r->in->as_of,
+    return (struct set_order){ .plan = p->plan,
+                               .conf = &p->config->export,
+                               .action = r->action,
+                               .entries = r->entries,
+                               .lists = r->in->lists,
+                               .previous_dir = p->current_dir[0] == '\0' ? NULL : p->current_dir,
+                               .previous = &p->current,
+                               .serial = r->serial,
+                               .as_of = r->in->as_of,
                                .policy = r->in->policy_digest };
 }
 
@@ -179,7 +186,8 @@ static enum trap_err write_and_record(struct run *r, struct err_text *why)
     return err;
 }
 
-/* The set is on record: it is what the next run compares with, whether the swap works at once or is made up for. */
+/* The set is on record: it is what the next run compares with, whether the swap works at once or is made up
+ * for. */
 static void remember(struct run *r)
 {
     struct publisher *p = r->p;
@@ -236,7 +244,8 @@ static void count_files(const struct run *r, struct publish_result *out)
     out->removed = r->changes.removed;
 }
 
-static enum trap_err run_new(struct publisher *p, struct publish_input *in, struct run *r, struct err_text *why)
+static enum trap_err run_new(struct publisher *p, struct publish_input *in, struct run *r,
+                             struct err_text *why)
 {
     *r = (struct run){ .p = p, .in = in };
     r->action = calloc(p->plan->file_count + 1, sizeof(*r->action));
@@ -257,7 +266,8 @@ static void run_free(struct run *r)
     manifest_free(&r->made);
 }
 
-enum trap_err publisher_run(struct publisher *p, struct publish_input *in, struct publish_result *out, struct err_text *why)
+enum trap_err publisher_run(struct publisher *p, struct publish_input *in, struct publish_result *out,
+                            struct err_text *why)
 {
     struct publish_result result = { 0 };
     struct run r;

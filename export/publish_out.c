@@ -1,4 +1,5 @@
-/* publish_out.c - a set in a directory of the caller's: for looking, comparing, replaying. Touches nothing else. */
+/* publish_out.c - a set in a directory of the caller's: for looking, comparing, replaying. Touches nothing
+ * else. */
 #include <base/file.h>
 #include <export/publish.h>
 
@@ -35,8 +36,8 @@ static enum set_action action_for(const struct plan_file *f, const struct publis
     return SET_WRITE;
 }
 
-enum trap_err publish_out(const struct config *c, const struct plan *plan, const struct publish_input *in, const char *out_dir,
-                          struct publish_result *out, struct err_text *why)
+enum trap_err publish_out(const struct config *c, const struct plan *plan, const struct publish_input *in,
+                          const char *out_dir, struct publish_result *out, struct err_text *why)
 {
     struct publish_result result = { .published = true, .serial = in->serial };
     enum set_action *action = calloc(plan->file_count + 1, sizeof(*action));
@@ -59,8 +60,14 @@ enum trap_err publish_out(const struct config *c, const struct plan *plan, const
         action[i] = action_for(&plan->file[i], in);
         result.files_written += action[i] == SET_WRITE;
     }
-    const struct set_order order = { .plan = plan, .conf = &c->export, .action = action, .entries = entries, .lists = in->lists,
-                                     .serial = result.serial, .as_of = in->as_of, .policy = in->policy_digest };
+    const struct set_order order = { .plan = plan,
+                                     .conf = &c->export,
+                                     .action = action,
+                                     .entries = entries,
+                                     .lists = in->lists,
+                                     .serial = result.serial,
+                                     .as_of = in->as_of,
+                                     .policy = in->policy_digest };
     err = dir_make(out_dir, 0755, why);
     if (err == TRAP_OK)
         err = must_be_empty(out_dir, why);

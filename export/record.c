@@ -7,10 +7,12 @@ static enum trap_err add_member(const struct published_change *c, void *arg)
 {
     const uint8_t reason = bytes_eq(c->reason, BYTES("deny")) ? LISTING_DENY : LISTING_EVIDENCE;
 
-    return zone_entries_add(arg, (struct zone_entry){ .prefix = c->prefix, .until = c->until, .reason = reason });
+    return zone_entries_add(arg,
+                            (struct zone_entry){ .prefix = c->prefix, .until = c->until, .reason = reason });
 }
 
-enum trap_err publisher_members(struct store_db *db, const char *name, const char *type, struct zone_entries *out)
+enum trap_err publisher_members(struct store_db *db, const char *name, const char *type,
+                                struct zone_entries *out)
 {
     struct zone_entries all = { 0 };
     enum trap_err err = published_members(db, bytes_str(name), add_member, &all);
@@ -18,7 +20,8 @@ enum trap_err publisher_members(struct store_db *db, const char *name, const cha
 
     for (size_t i = 0; i < all.n && err == TRAP_OK; i++) /* the families of one name are two datasets */
         for (int t = 0; t < ZONE_TYPES; t++)
-            if (strcmp(type, zone_type_name((enum zone_type)t)) == 0 && zone_type_takes((enum zone_type)t, all.v[i].prefix))
+            if (strcmp(type, zone_type_name((enum zone_type)t)) == 0 &&
+                zone_type_takes((enum zone_type)t, all.v[i].prefix))
                 all.v[kept++] = all.v[i];
     all.n = kept;
     if (err != TRAP_OK) {
@@ -45,14 +48,16 @@ static enum trap_err save_match(const struct published_change *c, void *arg)
     struct save_search *s = arg;
     char text[SAVE_TEXT_MAX];
 
-    if (c->kind == PUBLISHED_SAVED && bytes_eq(c->zone, s->zone) && prefix_cmp(c->prefix, s->save->key) == 0 &&
+    if (c->kind == PUBLISHED_SAVED && bytes_eq(c->zone, s->zone) &&
+        prefix_cmp(c->prefix, s->save->key) == 0 &&
         bytes_eq(c->reason, bytes_str(save_text(s->save->by, s->save->entry, text))))
         s->found = true;
     return TRAP_OK;
 }
 
 /* Is this save on record already? After a start the record itself is asked. */
-static enum trap_err save_known(const struct run *r, size_t dataset, const struct listing_save *save, bool *out)
+static enum trap_err save_known(const struct run *r, size_t dataset, const struct listing_save *save,
+                                bool *out)
 {
     enum { LOOK_BACK = 50 };
     const struct shown *s = &r->p->shown[dataset];
@@ -142,10 +147,13 @@ enum trap_err run_changes(struct run *r)
             continue;
         for (size_t i = file->first; i < file->first + file->count && err == TRAP_OK; i++) {
             const struct plan_dataset *d = &r->p->plan->dataset[i];
-            const struct change_why why = { .as_of = r->in->as_of, .lists = r->in->lists, .acts = r->in->acts,
+            const struct change_why why = { .as_of = r->in->as_of,
+                                            .lists = r->in->lists,
+                                            .acts = r->in->acts,
                                             .harvesters = d->kind == LISTINGS_HARVESTERS };
 
-            err = changes_diff(&r->changes, bytes_str(d->name), &r->p->shown[i].entries, &r->entries[i], &why);
+            err =
+                changes_diff(&r->changes, bytes_str(d->name), &r->p->shown[i].entries, &r->entries[i], &why);
             if (err == TRAP_OK)
                 err = record_saves(r, i);
         }
@@ -156,7 +164,9 @@ enum trap_err run_changes(struct run *r)
 enum trap_err run_record(struct run *r, struct err_text *why)
 {
     char digest[DIGEST_HEX_MAX];
-    struct published_set set = { .serial = r->serial, .as_of = r->in->as_of, .at = wall_now(),
+    struct published_set set = { .serial = r->serial,
+                                 .as_of = r->in->as_of,
+                                 .at = wall_now(),
                                  .policy_digest = bytes_str(r->in->policy_digest) };
     struct buf text;
     enum trap_err err;

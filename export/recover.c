@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum trap_err publisher_set_dir(const struct publisher *p, uint32_t serial, char out[PATH_TEXT_MAX], struct err_text *why)
+enum trap_err publisher_set_dir(const struct publisher *p, uint32_t serial, char out[PATH_TEXT_MAX],
+                                struct err_text *why)
 {
     char name[16];
 
@@ -129,7 +130,8 @@ static void take_current(struct publisher *p, uint32_t serial)
     p->current_dir[0] = '\0';
     if (serial == 0)
         return;
-    if (publisher_set_dir(p, serial, p->current_dir, &why) != TRAP_OK || set_read(p->current_dir, false, &m, &why) != TRAP_OK) {
+    if (publisher_set_dir(p, serial, p->current_dir, &why) != TRAP_OK ||
+        set_read(p->current_dir, false, &m, &why) != TRAP_OK) {
         log_error("export.current.damaged", LOG_U64("serial", serial), LOG_STR("error", why.text));
         p->current_dir[0] = '\0';
         return;
@@ -147,7 +149,8 @@ enum trap_err publisher_swap(struct publisher *p, uint32_t serial, struct err_te
 }
 
 /* The record is ahead of the symlink: the crash came between the two. */
-static enum trap_err roll_forward(struct publisher *p, uint32_t recorded, uint32_t *current, struct err_text *why)
+static enum trap_err roll_forward(struct publisher *p, uint32_t recorded, uint32_t *current,
+                                  struct err_text *why)
 {
     char dir[PATH_TEXT_MAX];
     struct err_text what;
@@ -214,7 +217,10 @@ enum trap_err publish_current(const struct config *c, current_fn *fn, void *arg,
     for (size_t i = 0; i < m.dataset_count && err == TRAP_OK; i++) {
         const struct manifest_dataset *d = &m.dataset[i];
 
-        err = fn(&(struct current_dataset){ .type = d->type, .name = d->name, .live = d->live, .entries = d->entries }, arg);
+        err = fn(
+            &(struct current_dataset){
+                .type = d->type, .name = d->name, .live = d->live, .entries = d->entries },
+            arg);
     }
     manifest_free(&m);
     return err;

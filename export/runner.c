@@ -20,7 +20,7 @@ struct runner {
     struct export_env env;
     struct mint *mint;
     struct store_db *hits, *visits, *published;
-    struct fold *fold;           /* NULL: no logs yet */
+    struct fold *fold; /* NULL: no logs yet */
     struct publisher *publisher;
     struct lists last_good;
     bool has_last_good, guard_told, kept_told;
@@ -200,22 +200,26 @@ static wall_t as_of_now(const struct runner *r)
 static void tell_held(struct runner *r, uint32_t held, const struct err_text *guard)
 {
     if (held > 0 && !r->guard_told)
-        log_warning("export.guard.missing", LOG_STR("why", guard->text), LOG_U64("datasets", held),
-                    LOG_STR("effect", "senders zones take no additions; see guard_files, or set guard = \"off\""));
+        log_warning(
+            "export.guard.missing", LOG_STR("why", guard->text), LOG_U64("datasets", held),
+            LOG_STR("effect", "senders zones take no additions; see guard_files, or set guard = \"off\""));
     r->guard_told = held > 0;
 }
 
 static void tell_kept(struct runner *r, const struct err_text *kept)
 {
     if (kept->text[0] != '\0' && !r->kept_told)
-        log_error("export.list.unreadable", LOG_STR("error", kept->text), LOG_STR("effect", "its last good content stays in force"));
+        log_error("export.list.unreadable", LOG_STR("error", kept->text),
+                  LOG_STR("effect", "its last good content stays in force"));
     r->kept_told = kept->text[0] != '\0';
 }
 
-static enum trap_err publish(struct runner *r, const struct export_eval *eval, mono_t began, struct err_text *why)
+static enum trap_err publish(struct runner *r, const struct export_eval *eval, mono_t began,
+                             struct err_text *why)
 {
-    struct publish_input in = { .as_of = eval->as_of, .lists = &eval->lists, .acts = &eval->acts,
-                                .policy_digest = eval->policy_digest };
+    struct publish_input in = {
+        .as_of = eval->as_of, .lists = &eval->lists, .acts = &eval->acts, .policy_digest = eval->policy_digest
+    };
     struct publish_result result = { 0 };
     enum trap_err err = export_datasets(&r->env, eval, &in.dataset, why);
 
@@ -227,8 +231,9 @@ static enum trap_err publish(struct runner *r, const struct export_eval *eval, m
     tell_held(r, result.held, &eval->lists.guard_why);
     if (result.published)
         log_info("export.published", LOG_U64("serial", result.serial), LOG_U64("entries", result.entries),
-                 LOG_U64("added", result.added), LOG_U64("removed", result.removed), LOG_U64("written", result.files_written),
-                 LOG_U64("linked", result.files_linked), LOG_SPAN("took", mono_diff(mono_now(), began)));
+                 LOG_U64("added", result.added), LOG_U64("removed", result.removed),
+                 LOG_U64("written", result.files_written), LOG_U64("linked", result.files_linked),
+                 LOG_SPAN("took", mono_diff(mono_now(), began)));
     return TRAP_OK;
 }
 
@@ -236,7 +241,8 @@ static enum trap_err evaluate_and_publish(struct runner *r, struct err_text *why
 {
     const mono_t began = mono_now();
     struct export_eval eval = { 0 };
-    enum trap_err err = export_evaluate(&r->env, as_of_now(r), r->has_last_good ? &r->last_good : NULL, &eval, why);
+    enum trap_err err =
+        export_evaluate(&r->env, as_of_now(r), r->has_last_good ? &r->last_good : NULL, &eval, why);
 
     if (err == TRAP_OK) {
         tell_kept(r, &eval.kept);

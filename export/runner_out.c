@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum trap_err runner_keys(const struct config *c, struct mint **mint_out, struct hash_key *policy_key_out, struct err_text *why)
+enum trap_err runner_keys(const struct config *c, struct mint **mint_out, struct hash_key *policy_key_out,
+                          struct err_text *why)
 {
     char path[PATH_TEXT_MAX];
     struct keyring keys;
@@ -45,8 +46,8 @@ static void parent_of(const char *path, char out[PATH_TEXT_MAX])
     (void)snprintf(out, PATH_TEXT_MAX, "%.*s", n == 0 ? 1 : (int)n, n == 0 ? "." : path);
 }
 
-static enum trap_err evaluate_to(const struct export_env *env, wall_t as_of, uint32_t serial, const char *out_dir,
-                                 struct publish_result *out, struct err_text *why)
+static enum trap_err evaluate_to(const struct export_env *env, wall_t as_of, uint32_t serial,
+                                 const char *out_dir, struct publish_result *out, struct err_text *why)
 {
     struct publish_input in = { .as_of = as_of, .serial = serial };
     struct export_eval eval = { 0 };
@@ -65,8 +66,8 @@ static enum trap_err evaluate_to(const struct export_env *env, wall_t as_of, uin
     return err;
 }
 
-enum trap_err runner_out(const struct config *c, wall_t as_of, uint32_t serial, const char *out_dir, struct publish_result *out,
-                         struct err_text *why)
+enum trap_err runner_out(const struct config *c, wall_t as_of, uint32_t serial, const char *out_dir,
+                         struct publish_result *out, struct err_text *why)
 {
     struct export_env env = { .config = c };
     struct export_scratch *scratch = NULL;

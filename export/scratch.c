@@ -34,7 +34,8 @@ void export_scratch_close(struct export_scratch **s)
     *s = NULL;
 }
 
-/* Hits before visits: an address that was shown is then never taken for forged. A file that is not there yet holds nothing. */
+/* Hits before visits: an address that was shown is then never taken for forged. A file that is not there yet
+ * holds nothing. */
 static enum trap_err open_logs(const struct config *c, struct export_scratch *s, struct err_text *why)
 {
     enum trap_err err = store_open(c->state_dir, STORE_HITS, STORE_READ, &s->hits, why);
@@ -66,16 +67,19 @@ static bool live_is_same(const struct config *c, const struct export_scratch *s,
 
     if (s->hits == NULL || store_open(c->state_dir, STORE_DERIVED, STORE_READ, &derived, &why) != TRAP_OK)
         return false;
-    same = hit_bounds(s->hits, &hits, &erased) == TRAP_OK && session_bounds(s->hits, &sessions, &erased) == TRAP_OK &&
-           visit_bounds(s->visits, &visits, &erased) == TRAP_OK && folded(derived, c->node_id, RECORD_HIT, hits) &&
-           folded(derived, c->node_id, RECORD_SESSION, sessions) && folded(derived, c->node_id, RECORD_VISIT, visits) &&
-           derived_newest(derived, &newest) == TRAP_OK && newest.us <= as_of.us;
+    same = hit_bounds(s->hits, &hits, &erased) == TRAP_OK &&
+           session_bounds(s->hits, &sessions, &erased) == TRAP_OK &&
+           visit_bounds(s->visits, &visits, &erased) == TRAP_OK &&
+           folded(derived, c->node_id, RECORD_HIT, hits) &&
+           folded(derived, c->node_id, RECORD_SESSION, sessions) &&
+           folded(derived, c->node_id, RECORD_VISIT, visits) && derived_newest(derived, &newest) == TRAP_OK &&
+           newest.us <= as_of.us;
     store_close(&derived);
     return same;
 }
 
-static enum trap_err fold_all(const struct config *c, struct mint *mint, wall_t as_of, struct export_scratch *s,
-                              struct err_text *why)
+static enum trap_err fold_all(const struct config *c, struct mint *mint, wall_t as_of,
+                              struct export_scratch *s, struct err_text *why)
 {
     const struct fold_node node = { c->node_id, s->hits, s->visits };
     const struct fold_options options = { .as_of = as_of };
@@ -113,7 +117,8 @@ enum trap_err export_scratch_open(const struct config *c, struct mint *mint, wal
     memcpy(s->dir, dir, sizeof(s->dir));
     err = open_logs(c, s, why);
     if (err == TRAP_OK)
-        err = live_is_same(c, s, as_of) ? derived_copy(c->state_dir, s->dir, &s->derived, why) : fold_all(c, mint, as_of, s, why);
+        err = live_is_same(c, s, as_of) ? derived_copy(c->state_dir, s->dir, &s->derived, why)
+                                        : fold_all(c, mint, as_of, s, why);
     if (err != TRAP_OK)
         goto out;
     *out = s;

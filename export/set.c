@@ -23,8 +23,14 @@ static struct zone_file zone_file_of(const struct set_order *o, const struct pla
 {
     const struct conf_zone *z = f->zone;
     struct zone_file out = {
-        .head = { .zone = z->name, .ns = &z->ns, .contact = z->contact, .serial = o->serial, .ttl_s = seconds(z->ttl),
-                  .refresh_s = seconds(o->conf->full_interval), .stale_s = seconds(o->conf->stale_after), .as_of = o->as_of },
+        .head = { .zone = z->name,
+                  .ns = &z->ns,
+                  .contact = z->contact,
+                  .serial = o->serial,
+                  .ttl_s = seconds(z->ttl),
+                  .refresh_s = seconds(o->conf->full_interval),
+                  .stale_s = seconds(o->conf->stale_after),
+                  .as_of = o->as_of },
         .combined = f->combined,
         .section_count = f->count,
     };
@@ -33,8 +39,12 @@ static struct zone_file zone_file_of(const struct set_order *o, const struct pla
         const struct plan_dataset *d = &o->plan->dataset[f->first + i];
         const struct zone_entries *e = &o->entries[f->first + i];
 
-        out.section[i] = (struct zone_section){ .type = d->type, .subzones = d->subzones, .code = (uint8_t)z->code, .text = z->text,
-                                                .v = e->v, .n = e->n };
+        out.section[i] = (struct zone_section){ .type = d->type,
+                                                .subzones = d->subzones,
+                                                .code = (uint8_t)z->code,
+                                                .text = z->text,
+                                                .v = e->v,
+                                                .n = e->n };
     }
     return out;
 }
@@ -48,7 +58,8 @@ static enum trap_err never_check(const struct set_order *o, const struct plan_fi
 
         enum trap_err err = zone_entries_check(e->v, e->n, special_use(), &what);
         if (err == TRAP_OK)
-            err = zone_entries_check(e->v, e->n, harvesters ? &o->lists->forbidden_harvesters : &o->lists->forbidden, &what);
+            err = zone_entries_check(
+                e->v, e->n, harvesters ? &o->lists->forbidden_harvesters : &o->lists->forbidden, &what);
         if (err != TRAP_OK) {
             err_text_set(why, "%s: %s", f->path, what.text);
             return err;
@@ -63,13 +74,14 @@ static int64_t mtime_for(const struct set_order *o, const char *path, int previo
     const int64_t now = o->as_of.us / WALL_US_PER_S;
     struct stat st;
 
-    if (previous_fd == -1 || fstatat(previous_fd, path, &st, AT_SYMLINK_NOFOLLOW) == -1 || st.st_mtim.tv_sec < now)
+    if (previous_fd == -1 || fstatat(previous_fd, path, &st, AT_SYMLINK_NOFOLLOW) == -1 ||
+        st.st_mtim.tv_sec < now)
         return now;
     return st.st_mtim.tv_sec + 1;
 }
 
-static enum trap_err file_write(const struct set_order *o, const struct plan_file *f, int dir_fd, int previous_fd,
-                                struct manifest *m, struct err_text *why)
+static enum trap_err file_write(const struct set_order *o, const struct plan_file *f, int dir_fd,
+                                int previous_fd, struct manifest *m, struct err_text *why)
 {
     const struct zone_file zone = zone_file_of(o, f);
     struct manifest_file entry = { .serial = o->serial, .as_of = o->as_of };
@@ -83,8 +95,8 @@ static enum trap_err file_write(const struct set_order *o, const struct plan_fil
     return manifest_add_file(m, &entry);
 }
 
-static enum trap_err file_link(const struct set_order *o, const struct plan_file *f, int dir_fd, int previous_fd,
-                               struct manifest *m, struct err_text *why)
+static enum trap_err file_link(const struct set_order *o, const struct plan_file *f, int dir_fd,
+                               int previous_fd, struct manifest *m, struct err_text *why)
 {
     const struct manifest_file *old = o->previous == NULL ? NULL : manifest_find(o->previous, f->path);
 
@@ -97,15 +109,18 @@ static enum trap_err file_link(const struct set_order *o, const struct plan_file
 }
 
 /* What a linked file holds was said by the set that wrote it. */
-static const struct manifest_dataset *dataset_before(const struct set_order *o, const struct manifest_dataset *d)
+static const struct manifest_dataset *dataset_before(const struct set_order *o,
+                                                     const struct manifest_dataset *d)
 {
     for (size_t i = 0; i < o->previous->dataset_count; i++)
-        if (strcmp(o->previous->dataset[i].name, d->name) == 0 && strcmp(o->previous->dataset[i].type, d->type) == 0)
+        if (strcmp(o->previous->dataset[i].name, d->name) == 0 &&
+            strcmp(o->previous->dataset[i].type, d->type) == 0)
             return &o->previous->dataset[i];
     return d;
 }
 
-static enum trap_err add_datasets(const struct set_order *o, const struct plan_file *f, bool linked, struct manifest *m)
+static enum trap_err add_datasets(const struct set_order *o, const struct plan_file *f, bool linked,
+                                  struct manifest *m)
 {
     for (size_t i = f->first; i < f->first + f->count; i++) {
         const struct plan_dataset *d = &o->plan->dataset[i];
@@ -120,7 +135,8 @@ static enum trap_err add_datasets(const struct set_order *o, const struct plan_f
     return TRAP_OK;
 }
 
-static enum trap_err files_write(const struct set_order *o, int dir_fd, int previous_fd, struct manifest *m, struct err_text *why)
+static enum trap_err files_write(const struct set_order *o, int dir_fd, int previous_fd, struct manifest *m,
+                                 struct err_text *why)
 {
     for (size_t i = 0; i < o->plan->file_count; i++) {
         const struct plan_file *f = &o->plan->file[i];
@@ -177,11 +193,13 @@ static enum trap_err seal(const char *dir, int dir_fd, const struct manifest *m,
     return err;
 }
 
-enum trap_err set_write(const char *dir, const struct set_order *o, struct manifest *out, struct err_text *why)
+enum trap_err set_write(const char *dir, const struct set_order *o, struct manifest *out,
+                        struct err_text *why)
 {
     struct manifest m = { .serial = o->serial, .as_of = o->as_of };
     const int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    const int previous_fd = o->previous_dir == NULL ? -1 : open(o->previous_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const int previous_fd =
+        o->previous_dir == NULL ? -1 : open(o->previous_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     enum trap_err err = TRAP_EIO;
 
     if (dir_fd == -1 || (o->previous_dir != NULL && previous_fd == -1)) {

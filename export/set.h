@@ -1,9 +1,11 @@
 /* set.h - one set of zone files in a directory of its own: written, read back, durable.
  *
  * Form:    DIR/<zone>.<ending> and DIR/shadow/<zone>.<ending>, and DIR/manifest, which is written last.
- * mtime:   rbldnsd notices a file by mtime in whole seconds and size. A rewritten file is at least one second younger than the file of
- *          the same path in the previous set (even where the clock went back); an unchanged file is a hard link, with its old mtime.
- * Errors:  anything that does not hold (a line, a count, a never-listed entry): the set is removed, `why` says it.
+ * mtime:   rbldnsd notices a file by mtime in whole seconds and size. A rewritten file is at least one second
+ *          younger than the file of the same path in the previous set (even where the clock went back); an
+ *          unchanged file is a hard link, with its old mtime.
+ * Errors:  anything that does not hold (a line, a count, a never-listed entry): the set is removed, `why`
+ *          says it.
  * Threads: one. Tests: tests/unit/export/test_set.c
  */
 #ifndef EXPORT_SET_H
@@ -23,12 +25,14 @@ struct set_order {
     const struct manifest *previous;
     uint32_t serial;
     wall_t as_of;
-    const char *policy;                 /* digest */
+    const char *policy; /* digest */
 };
 /* dir must exist and be empty. */
-TRAP_NODISCARD enum trap_err set_write(const char *dir, const struct set_order *o, struct manifest *out, struct err_text *why);
+TRAP_NODISCARD enum trap_err set_write(const char *dir, const struct set_order *o, struct manifest *out,
+                                       struct err_text *why);
 
 /* Reads the manifest; with `files` set also holds every file against its size and digest. */
-TRAP_NODISCARD enum trap_err set_read(const char *dir, bool files, struct manifest *out, struct err_text *why);
+TRAP_NODISCARD enum trap_err set_read(const char *dir, bool files, struct manifest *out,
+                                      struct err_text *why);
 
 #endif

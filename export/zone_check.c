@@ -1,8 +1,10 @@
 /* zone_check.c - reads a zone file back and holds it against what it must say.
  *
- * Why:  rbldnsd takes bad lines for warnings and serves the zone without them; what was not read back is not published.
- * How:  strict grammar, one line after the other, in the one order that the writer has: head, then for each dataset its $DATASET line
- *       (combined), default line, test entries, entries. A missing, added, changed or doubled line is an error with its number.
+ * Why:  rbldnsd takes bad lines for warnings and serves the zone without them; what was not read back is not
+ *       published.
+ * How:  strict grammar, one line after the other, in the one order that the writer has: head, then for each
+ *       dataset its $DATASET line (combined), default line, test entries, entries. A missing, added, changed
+ *       or doubled line is an error with its number.
  */
 #include "zone_type.h"
 
@@ -135,7 +137,8 @@ static enum trap_err check_lines(struct check *c, const uint8_t *in, size_t n, s
     return TRAP_OK;
 }
 
-static enum trap_err check_stream(struct check *c, int fd, uint8_t *in, struct digest *digest, uint64_t *bytes_out)
+static enum trap_err check_stream(struct check *c, int fd, uint8_t *in, struct digest *digest,
+                                  uint64_t *bytes_out)
 {
     size_t held = 0;
 
@@ -199,7 +202,8 @@ out:
     return err;
 }
 
-enum trap_err zone_entries_check(const struct zone_entry *v, size_t n, const struct prefix_set *never, struct err_text *why)
+enum trap_err zone_entries_check(const struct zone_entry *v, size_t n, const struct prefix_set *never,
+                                 struct err_text *why)
 {
     size_t at = 0;
 
@@ -207,14 +211,15 @@ enum trap_err zone_entries_check(const struct zone_entry *v, size_t n, const str
         char entry[PREFIX_TEXT_MAX], hit[PREFIX_TEXT_MAX];
 
         /* Both are sorted and disjoint: what lies wholly before this entry lies before all that follow. */
-        while (at < never->n && !prefix_covers(never->v[at], v[i].prefix) && !prefix_covers(v[i].prefix, never->v[at]) &&
-               ip_cmp(never->v[at].ip, v[i].prefix.ip) < 0)
+        while (at < never->n && !prefix_covers(never->v[at], v[i].prefix) &&
+               !prefix_covers(v[i].prefix, never->v[at]) && ip_cmp(never->v[at].ip, v[i].prefix.ip) < 0)
             at++;
         if (at == never->n)
             return TRAP_OK;
         if (!prefix_covers(never->v[at], v[i].prefix) && !prefix_covers(v[i].prefix, never->v[at]))
             continue;
-        err_text_set(why, "entry %s must never be listed (%s)", prefix_text(v[i].prefix, entry), prefix_text(never->v[at], hit));
+        err_text_set(why, "entry %s must never be listed (%s)", prefix_text(v[i].prefix, entry),
+                     prefix_text(never->v[at], hit));
         return TRAP_EPERM;
     }
     return TRAP_OK;

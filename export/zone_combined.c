@@ -1,6 +1,8 @@
-/* zone_combined.c - a combined file: several datasets, each under `$DATASET type subzone…`; and the default line of every dataset.
+/* zone_combined.c - a combined file: several datasets, each under `$DATASET type subzone…`; and the default
+ * line of every dataset.
  *
- * `@` is the zone itself. Sub-zones keep the meanings apart (RFC 6471): senders at `@` and `senders`, harvesters at `harvesters`.
+ * `@` is the zone itself. Sub-zones keep the meanings apart (RFC 6471): senders at `@` and `senders`,
+ * harvesters at `harvesters`.
  */
 #include "zone_type.h"
 
@@ -21,8 +23,9 @@ bool zone_section_get(struct bytes line, const struct zone_section *s)
 {
     struct bytes word;
 
-    return bytes_split(&line, ' ', &word) && bytes_eq(word, BYTES("$DATASET")) && bytes_split(&line, ' ', &word) &&
-           bytes_eq(word, bytes_str(zone_type_name(s->type))) && bytes_eq(line, bytes_str(s->subzones));
+    return bytes_split(&line, ' ', &word) && bytes_eq(word, BYTES("$DATASET")) &&
+           bytes_split(&line, ' ', &word) && bytes_eq(word, bytes_str(zone_type_name(s->type))) &&
+           bytes_eq(line, bytes_str(s->subzones));
 }
 
 void zone_default_put(const struct zone_section *s, struct buf *out)

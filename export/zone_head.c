@@ -1,9 +1,9 @@
 /* zone_head.c - the head of a zone file: $SOA, $NS, $TTL, $TIMESTAMP.
  *
- * $SOA:       exactly eight fields; with fewer rbldnsd drops the line, negative answers cannot be cached and SOA is refused. `expire` is
- *             stale_after, so that the SOA and $TIMESTAMP tell the same story.
- * $TIMESTAMP: lies 300 s back, because rbldnsd refuses a file whose stamp is in the future and clocks differ; `+rel` counts from the
- *             stamp, so that the zone ends stale_after after as_of. UTC.
+ * $SOA:       exactly eight fields; with fewer rbldnsd drops the line, negative answers cannot be cached and
+ *             SOA is refused. `expire` is stale_after, so that the SOA and $TIMESTAMP tell the same story.
+ * $TIMESTAMP: lies 300 s back, because rbldnsd refuses a file whose stamp is in the future and clocks differ;
+ *             `+rel` counts from the stamp, so that the zone ends stale_after after as_of. UTC.
  * $NS:        only where name servers are configured.
  */
 #include <base/num.h>
@@ -103,9 +103,10 @@ static bool get_soa(struct bytes rest, const struct zone_head *h)
 {
     uint32_t ttl, serial, refresh, retry, expire, negative;
 
-    return get_u32(&rest, &ttl) && get_name(&rest) && get_name(&rest) && get_u32(&rest, &serial) && serial == h->serial &&
-           get_u32(&rest, &refresh) && get_u32(&rest, &retry) && get_u32(&rest, &expire) && expire == at_least_one(h->stale_s) &&
-           get_u32(&rest, &negative) && rest.n == 0;
+    return get_u32(&rest, &ttl) && get_name(&rest) && get_name(&rest) && get_u32(&rest, &serial) &&
+           serial == h->serial && get_u32(&rest, &refresh) && get_u32(&rest, &retry) &&
+           get_u32(&rest, &expire) && expire == at_least_one(h->stale_s) && get_u32(&rest, &negative) &&
+           rest.n == 0;
 }
 
 static bool get_ns(struct bytes rest, const struct zone_head *h)
@@ -141,10 +142,11 @@ static bool get_timestamp(struct bytes rest, const struct zone_head *h)
     if (!bytes_split(&rest, ' ', &field))
         return false;
     for (size_t i = 0; i < 6; i++)
-        if (!bytes_split(&field, ':', &part) || num_u32(part, 0, 9999, &v) != TRAP_OK || (int)v != expected[i])
+        if (!bytes_split(&field, ':', &part) || num_u32(part, 0, 9999, &v) != TRAP_OK ||
+            (int)v != expected[i])
             return false;
-    return field.n == 0 && rest.n > 1 && rest.p[0] == '+' && num_u32(bytes_skip(rest, 1), 1, UINT32_MAX, &life) == TRAP_OK &&
-           life == h->stale_s + STAMP_BACK_S;
+    return field.n == 0 && rest.n > 1 && rest.p[0] == '+' &&
+           num_u32(bytes_skip(rest, 1), 1, UINT32_MAX, &life) == TRAP_OK && life == h->stale_s + STAMP_BACK_S;
 }
 
 static const struct {
@@ -158,17 +160,20 @@ static const struct {
     { BYTES_INIT("$TIMESTAMP "), SAW_TIMESTAMP, get_timestamp },
 };
 
-enum trap_err zone_head_get(struct bytes line, const struct zone_head *h, unsigned *seen, struct err_text *why)
+enum trap_err zone_head_get(struct bytes line, const struct zone_head *h, unsigned *seen,
+                            struct err_text *why)
 {
     for (size_t i = 0; i < ZONE_HEAD_LINES; i++) {
         if (!bytes_has_prefix(line, lines[i].keyword))
             continue;
         if (*seen >= lines[i].bit) {
-            err_text_set(why, "%.*s stands twice or too late", (int)lines[i].keyword.n - 1, (const char *)lines[i].keyword.p);
+            err_text_set(why, "%.*s stands twice or too late", (int)lines[i].keyword.n - 1,
+                         (const char *)lines[i].keyword.p);
             return TRAP_ECORRUPT;
         }
         if (line.p[line.n - 1] == ' ' || !lines[i].get(bytes_skip(line, lines[i].keyword.n), h)) {
-            err_text_set(why, "%.*s has a wrong field", (int)lines[i].keyword.n - 1, (const char *)lines[i].keyword.p);
+            err_text_set(why, "%.*s has a wrong field", (int)lines[i].keyword.n - 1,
+                         (const char *)lines[i].keyword.p);
             return TRAP_ECORRUPT;
         }
         *seen |= lines[i].bit;

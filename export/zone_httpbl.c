@@ -1,7 +1,8 @@
 /* zone_httpbl.c - harvesters in the form of http:BL: a dnset of reversed addresses.
  *
- * Form:    `.7.2.0.192 :127.3.25.2` answers `<key>.7.2.0.192.<zone>` with any key, and `7.2.0.192.<zone>` without one. (ip4trie cannot:
- *          a query with a key has five labels.) The TXT of the default line holds, `$` becomes the reversed address.
+ * Form:    `.7.2.0.192 :127.3.25.2` answers `<key>.7.2.0.192.<zone>` with any key, and `7.2.0.192.<zone>`
+ *          without one. (ip4trie cannot: a query with a key has five labels.) The TXT of the default line
+ *          holds, `$` becomes the reversed address.
  * Prefix:  only whole octets can be written so; other lengths become several lines, at most 128.
  * IPv4 only: http:BL has no form for IPv6.
  */
@@ -15,8 +16,8 @@ uint32_t httpbl_value(wall_t last_visit, uint64_t messages, wall_t as_of)
     const uint32_t then = wall_day(last_visit), now = wall_day(as_of);
     const uint32_t days = now > then ? now - then : 0;
 
-    return 127u << 24 | (days > DAYS_MAX ? (uint32_t)DAYS_MAX : days) << 16 | (uint32_t)httpbl_threat(messages) << 8 |
-           (uint32_t)HTTPBL_HARVESTER;
+    return 127u << 24 | (days > DAYS_MAX ? (uint32_t)DAYS_MAX : days) << 16 |
+           (uint32_t)httpbl_threat(messages) << 8 | (uint32_t)HTTPBL_HARVESTER;
 }
 
 static bool takes(struct prefix p)
@@ -46,7 +47,8 @@ static enum trap_err get(struct bytes line, struct zone_entry *e_out)
     while (octets < OCTETS && zone_get_byte(&line, '.'))
         if (!zone_get_octet(&line, &reversed[octets++]))
             return TRAP_EINVAL;
-    if (octets == 0 || !zone_get_byte(&line, ' ') || !zone_get_byte(&line, ':') || !zone_get_value(&line, &value) || line.n > 0)
+    if (octets == 0 || !zone_get_byte(&line, ' ') || !zone_get_byte(&line, ':') ||
+        !zone_get_value(&line, &value) || line.n > 0)
         return TRAP_EINVAL;
     for (unsigned i = 0; i < octets; i++)
         b[i] = reversed[octets - 1 - i];
@@ -55,12 +57,14 @@ static enum trap_err get(struct bytes line, struct zone_entry *e_out)
     return TRAP_OK;
 }
 
-/* 127.0.0.2 for RFC 5782 section 5, and the hosts with which clients of http:BL try themselves: each answers itself. */
+/* 127.0.0.2 for RFC 5782 section 5, and the hosts with which clients of http:BL try themselves: each answers
+ * itself. */
 static size_t tests(uint8_t code, struct zone_entry out[ZONE_TESTS_MAX])
 {
     static const uint8_t hosts[][3] = {
-        { 0, 0, 2 },  { 1, 1, 0 },  { 1, 1, 1 },  { 1, 1, 2 },  { 1, 1, 3 },  { 1, 1, 4 },  { 1, 1, 5 },  { 1, 1, 6 },  { 1, 1, 7 },
-        { 1, 10, 1 }, { 1, 20, 1 }, { 1, 40, 1 }, { 1, 80, 1 }, { 10, 1, 1 }, { 20, 1, 1 }, { 40, 1, 1 }, { 80, 1, 1 },
+        { 0, 0, 2 },  { 1, 1, 0 },  { 1, 1, 1 },  { 1, 1, 2 },  { 1, 1, 3 },  { 1, 1, 4 },
+        { 1, 1, 5 },  { 1, 1, 6 },  { 1, 1, 7 },  { 1, 10, 1 }, { 1, 20, 1 }, { 1, 40, 1 },
+        { 1, 80, 1 }, { 10, 1, 1 }, { 20, 1, 1 }, { 40, 1, 1 }, { 80, 1, 1 },
     };
     enum { HOSTS = sizeof(hosts) / sizeof(hosts[0]) };
 
@@ -74,12 +78,16 @@ static size_t tests(uint8_t code, struct zone_entry out[ZONE_TESTS_MAX])
     return HOSTS;
 }
 
-/* The shortest list of whole-octet prefixes for one prefix. A listing without a visit (an operator's deny) counts from its beginning. */
+/* The shortest list of whole-octet prefixes for one prefix. A listing without a visit (an operator's deny)
+ * counts from its beginning. */
 static enum trap_err add(const struct listing *l, uint8_t code, wall_t as_of, struct zone_entries *out)
 {
-    const unsigned bits = l->prefix.len - (unsigned)MAPPED_BITS, whole = (bits + 7) / 8 * 8, last = whole / 8 - 1;
+    const unsigned bits = l->prefix.len - (unsigned)MAPPED_BITS, whole = (bits + 7) / 8 * 8,
+                   last = whole / 8 - 1;
     const wall_t active = l->last_visit.us > 0 ? l->last_visit : l->since;
-    struct zone_entry e = { .prefix = { l->prefix.ip, (uint8_t)(MAPPED_BITS + whole) }, .reason = l->reason, .until = l->until,
+    struct zone_entry e = { .prefix = { l->prefix.ip, (uint8_t)(MAPPED_BITS + whole) },
+                            .reason = l->reason,
+                            .until = l->until,
                             .value = httpbl_value(active, l->messages, as_of) };
 
     (void)code;

@@ -31,7 +31,8 @@ static enum trap_err get(struct bytes line, struct zone_entry *e_out)
     struct prefix p;
     uint32_t a;
 
-    if (!zone_get_value(&line, &a) || (line.n > 0 && !zone_get_length(&line, V4_BITS - 1, &length)) || line.n > 0)
+    if (!zone_get_value(&line, &a) || (line.n > 0 && !zone_get_length(&line, V4_BITS - 1, &length)) ||
+        line.n > 0)
         return TRAP_EINVAL;
     p.ip = ip_v4((uint8_t)(a >> 24), (uint8_t)(a >> 16), (uint8_t)(a >> 8), (uint8_t)a);
     p.len = (uint8_t)(MAPPED_BITS + length);
@@ -46,16 +47,20 @@ static size_t tests(uint8_t code, struct zone_entry out[ZONE_TESTS_MAX])
 {
     size_t n = 0;
 
-    out[n++] = (struct zone_entry){ .prefix = { ip_v4(127, 0, 0, TEST_HOST), 128 }, .value = zone_code_value(code) };
+    out[n++] =
+        (struct zone_entry){ .prefix = { ip_v4(127, 0, 0, TEST_HOST), 128 }, .value = zone_code_value(code) };
     if (code > TEST_HOST)
-        out[n++] = (struct zone_entry){ .prefix = { ip_v4(127, 0, 0, code), 128 }, .value = zone_code_value(code) };
+        out[n++] =
+            (struct zone_entry){ .prefix = { ip_v4(127, 0, 0, code), 128 }, .value = zone_code_value(code) };
     return n;
 }
 
 static enum trap_err add(const struct listing *l, uint8_t code, wall_t as_of, struct zone_entries *out)
 {
     (void)as_of;
-    return zone_entries_add(out, (struct zone_entry){ .prefix = l->prefix, .reason = l->reason, .until = l->until,
+    return zone_entries_add(out, (struct zone_entry){ .prefix = l->prefix,
+                                                      .reason = l->reason,
+                                                      .until = l->until,
                                                       .value = zone_code_value(code) });
 }
 

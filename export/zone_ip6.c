@@ -1,4 +1,5 @@
-/* zone_ip6.c - ip6trie: the groups that the prefix covers, `::` for the rest, and the length: `2001:db8:1:2::/64`.
+/* zone_ip6.c - ip6trie: the groups that the prefix covers, `::` for the rest, and the length:
+ * `2001:db8:1:2::/64`.
  *
  * No group is ever left out in the middle: rbldnsd reads both forms, and one form has one reader.
  */

@@ -1,8 +1,8 @@
 /* zone_type.h - one dataset type of rbldnsd: how an entry is written, how it is read back.
  *
  * Why:     writer and checker walk one table; a new type is one file and one row in zone_type.c.
- * Speed:   put() writes into room that the caller made; no printf for a line (a zone of a million lines is written, read
- *          back and hashed in less time than rbldnsd needs to load it).
+ * Speed:   put() writes into room that the caller made; no printf for a line (a zone of a million lines is
+ *          written, read back and hashed in less time than rbldnsd needs to load it).
  * Threads: constant data.
  */
 #ifndef EXPORT_ZONE_TYPE_H
@@ -14,9 +14,9 @@
 enum { ZONE_LINE_MAX = 96, ZONE_TESTS_MAX = 24 };
 
 struct zone_type_ops {
-    const char *name;      /* for $DATASET and the command line of rbldnsd */
-    size_t dollar_max;     /* longest text that `$` becomes */
-    bool value_per_entry;  /* the value stands in the line; else the default line says it */
+    const char *name;     /* for $DATASET and the command line of rbldnsd */
+    size_t dollar_max;    /* longest text that `$` becomes */
+    bool value_per_entry; /* the value stands in the line; else the default line says it */
     bool (*takes)(struct prefix p);
     /* One line without line end; returns the new end. At most ZONE_LINE_MAX bytes. */
     uint8_t *(*put)(uint8_t *to, const struct zone_entry *e);
@@ -55,11 +55,14 @@ enum { ZONE_HEAD_LINES = 4, ZONE_HEAD_BYTES_MAX = 16384 };
 
 /* zone_head.c: $SOA, $NS, $TTL, $TIMESTAMP. */
 void zone_head_put(const struct zone_head *h, struct buf *out);
-/* Reads one line of the head, without its end. *seen: bit mask of what stood before; each keyword once, in the order above. */
-TRAP_NODISCARD enum trap_err zone_head_get(struct bytes line, const struct zone_head *h, unsigned *seen, struct err_text *why);
+/* Reads one line of the head, without its end. *seen: bit mask of what stood before; each keyword once, in
+ * the order above. */
+TRAP_NODISCARD enum trap_err zone_head_get(struct bytes line, const struct zone_head *h, unsigned *seen,
+                                           struct err_text *why);
 bool zone_head_complete(const struct zone_head *h, unsigned seen);
 
-/* zone_combined.c: the line that begins a dataset of a combined file (nothing in other files), and the default line. */
+/* zone_combined.c: the line that begins a dataset of a combined file (nothing in other files), and the
+ * default line. */
 void zone_section_put(const struct zone_file *f, size_t section, struct buf *out);
 bool zone_section_get(struct bytes line, const struct zone_section *s);
 void zone_default_put(const struct zone_section *s, struct buf *out);

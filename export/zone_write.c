@@ -90,7 +90,8 @@ static enum trap_err out_close(int fd, int64_t mtime_s)
     return futimens(fd, times) == -1 || fsync(fd) == -1 ? TRAP_EIO : TRAP_OK;
 }
 
-enum trap_err zone_file_write(int dir_fd, const char *name, const struct zone_file *f, int64_t mtime_s, struct err_text *why)
+enum trap_err zone_file_write(int dir_fd, const char *name, const struct zone_file *f, int64_t mtime_s,
+                              struct err_text *why)
 {
     struct out o = { .fd = -1, .p = malloc(OUT_BYTES) };
     enum trap_err err = TRAP_OK;
@@ -110,7 +111,8 @@ enum trap_err zone_file_write(int dir_fd, const char *name, const struct zone_fi
     if (err == TRAP_OK)
         err = out_close(o.fd, mtime_s);
     if (err != TRAP_OK)
-        err_text_set(why, "cannot write zone file %s: %s", name, err == TRAP_ENOMEM ? "no memory" : strerror(errno));
+        err_text_set(why, "cannot write zone file %s: %s", name,
+                     err == TRAP_ENOMEM ? "no memory" : strerror(errno));
     if (close(o.fd) == -1 && err == TRAP_OK)
         err = TRAP_EIO;
     if (err != TRAP_OK)

@@ -1,4 +1,4 @@
-/* lists.c - who is never listed: reading the files, joining the sets, finding the list that saved somebody. */
+/* lists.c - who is never listed: reading files, joining sets, finding the list that saved somebody. */
 #include <policy/lists.h>
 
 #include <errno.h>
@@ -19,7 +19,8 @@ const char *list_name(enum list_name n)
     return n < LIST_COUNT ? names[n] : "none";
 }
 
-/* A load in progress. With last_good, a file that cannot be read leaves its list as it was there, and `kept` says so. */
+/* A load in progress. With last_good, a file that cannot be read leaves its list as it was there, and `kept`
+ * says so. */
 struct load {
     const struct config *config;
     wall_t as_of;
@@ -66,12 +67,13 @@ static bool is_fresh(const char *path, wall_t as_of, struct err_text *why)
     const span_t since = wall_diff(as_of, changed);
     if (since.ms <= GUARD_AGE_MAX.ms)
         return true;
-    err_text_set(why, "guard: %s was made %s ago; renew it at least every 7 days", path, span_text(since, age));
+    err_text_set(why, "guard: %s was made %s ago; renew it at least every 7 days", path,
+                 span_text(since, age));
     return false;
 }
 
-/* A guard that is not there is a state of operation, not an error: harvesters are still published, and a running program goes on sparing
- * what the guard had. */
+/* A guard that is not there is a state of operation, not an error: harvesters are still published, and a
+ * running program goes on sparing what the guard had. */
 static enum trap_err load_guard(struct load *load)
 {
     const struct strings *files = &load->config->guard_files;
@@ -95,8 +97,9 @@ static enum trap_err load_guard(struct load *load)
     }
     l->guard_missing = !l->guard_off && (!fresh || l->set[LIST_GUARD].n == 0);
     if (l->guard_missing && l->guard_why.text[0] == '\0')
-        err_text_set(&l->guard_why, "guard: guard_files name no address; put the outbound ranges of the mail providers "
-                                    "there, or say guard = off");
+        err_text_set(&l->guard_why,
+                     "guard: guard_files name no address; put the outbound ranges of the mail providers "
+                     "there, or say guard = off");
     return TRAP_OK;
 }
 
@@ -155,8 +158,8 @@ enum trap_err lists_load(const struct config *c, const struct acts_view *acts, w
     return load_all(&load, acts, out);
 }
 
-enum trap_err lists_reload(const struct config *c, const struct acts_view *acts, wall_t as_of, const struct lists *last_good,
-                           struct lists *out, struct err_text *kept)
+enum trap_err lists_reload(const struct config *c, const struct acts_view *acts, wall_t as_of,
+                           const struct lists *last_good, struct lists *out, struct err_text *kept)
 {
     struct err_text why = { "" };
     struct load load = { .config = c, .as_of = as_of, .last_good = last_good, .why = &why, .kept = kept };

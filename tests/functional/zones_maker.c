@@ -2,8 +2,9 @@
  *
  *   zones_maker CONF LISTINGS AS_OF_SECONDS
  *
- * LISTINGS: `sender PREFIX`, `harvester PREFIX MESSAGES LAST_VISIT_SECONDS`, `never PREFIX`, `held` (the guard is missing), a line each, in
- * prefix order. Says the serial; 0 = nothing to publish. A refused set: the reason on standard error, exit 1.
+ * LISTINGS: `sender PREFIX`, `harvester PREFIX MESSAGES LAST_VISIT_SECONDS`, `never PREFIX`, `held` (the
+ *           guard is missing), a line each, in prefix order.
+ * Says the serial; 0 = nothing to publish. A refused set: the reason on standard error, exit 1.
  */
 #include <base/num.h>
 #include <export/publish.h>
@@ -24,7 +25,9 @@ struct given {
 static bool take_line(struct given *g, struct bytes line)
 {
     struct bytes word, prefix = { 0 }, messages = { 0 }, visit = { 0 };
-    struct listing l = { .reason = LISTING_EVIDENCE, .since = g->as_of, .until = wall_add(g->as_of, SPAN_S(LIFE_S)) };
+    struct listing l = { .reason = LISTING_EVIDENCE,
+                         .since = g->as_of,
+                         .until = wall_add(g->as_of, SPAN_S(LIFE_S)) };
     enum listing_kind kind = LISTINGS_SENDERS;
     int64_t visited = 0;
 
@@ -41,7 +44,8 @@ static bool take_line(struct given *g, struct bytes line)
         return prefix_set_add(&g->lists.forbidden, l.prefix) == TRAP_OK;
     if (bytes_eq(word, BYTES("harvester"))) {
         if (!bytes_split(&line, ' ', &messages) || !bytes_split(&line, ' ', &visit) ||
-            num_u64(messages, 0, UINT64_MAX, &l.messages) != TRAP_OK || num_i64(visit, 0, INT64_MAX / WALL_US_PER_S, &visited) != TRAP_OK)
+            num_u64(messages, 0, UINT64_MAX, &l.messages) != TRAP_OK ||
+            num_i64(visit, 0, INT64_MAX / WALL_US_PER_S, &visited) != TRAP_OK)
             return false;
         l.last_visit.us = visited * WALL_US_PER_S;
         kind = LISTINGS_HARVESTERS;
@@ -72,11 +76,14 @@ static bool read_listings(const char *path, struct given *g)
            prefix_set_seal(&g->lists.forbidden_harvesters) == TRAP_OK;
 }
 
-static enum trap_err publish(const struct config *c, const struct plan *plan, const struct given *g, struct publish_result *out,
-                             struct err_text *why)
+static enum trap_err publish(const struct config *c, const struct plan *plan, const struct given *g,
+                             struct publish_result *out, struct err_text *why)
 {
     const struct acts_view acts = { 0 };
-    struct publish_input in = { .as_of = g->as_of, .lists = &g->lists, .acts = &acts, .policy_digest = "none",
+    struct publish_input in = { .as_of = g->as_of,
+                                .lists = &g->lists,
+                                .acts = &acts,
+                                .policy_digest = "none",
                                 .dataset = calloc(plan->dataset_count, sizeof(*in.dataset)) };
     struct publisher *p = NULL;
     struct store_db *db = NULL;
@@ -86,7 +93,8 @@ static enum trap_err publish(const struct config *c, const struct plan *plan, co
         const struct plan_dataset *d = &plan->dataset[i];
 
         in.dataset[i].held = g->kind[d->kind].guard_missing;
-        err = zone_entries_from(d->type, (uint8_t)d->zone->code, &g->kind[d->kind], g->as_of, &in.dataset[i].entries);
+        err = zone_entries_from(d->type, (uint8_t)d->zone->code, &g->kind[d->kind], g->as_of,
+                                &in.dataset[i].entries);
     }
     if (err == TRAP_OK)
         err = publisher_new(c, plan, db, &p, why);
@@ -110,7 +118,8 @@ int main(int argc, char **argv)
     int64_t as_of = 0;
     enum trap_err err = TRAP_EINVAL;
 
-    if (argc == 4 && keyed_init() == TRAP_OK && num_i64(bytes_str(argv[3]), 0, INT64_MAX / WALL_US_PER_S, &as_of) == TRAP_OK)
+    if (argc == 4 && keyed_init() == TRAP_OK &&
+        num_i64(bytes_str(argv[3]), 0, INT64_MAX / WALL_US_PER_S, &as_of) == TRAP_OK)
         err = config_read(argv[1], &c, &why);
     g.as_of = (wall_t){ as_of * WALL_US_PER_S };
     if (err == TRAP_OK && !read_listings(argv[2], &g))

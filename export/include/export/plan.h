@@ -1,7 +1,8 @@
 /* plan.h - which files and datasets the zones of the configuration become.
  *
- * Words:   a file is what rbldnsd loads; a dataset is one list in it, answered under one name: `bl.example.org`, or the sub-zone
- *          `harvesters.bl.example.org` of a combined zone. The audit trail (published.db) speaks of these names.
+ * Words:   a file is what rbldnsd loads; a dataset is one list in it, answered under one name:
+ *          `bl.example.org`, or the sub-zone `harvesters.bl.example.org` of a combined zone. The audit trail
+ *          (published.db) speaks of these names.
  * Owns:    plan_free() frees all; the configuration is borrowed. Threads: read-only after plan_make().
  * Errors:  TRAP_EINVAL names the zone and what to change.
  * Tests:   tests/unit/export/test_plan.c
@@ -22,8 +23,9 @@ struct plan_dataset {
 struct plan_file {
     const struct conf_zone *zone;
     bool combined;
-    size_t first, count;           /* its datasets */
-    char path[ZONE_FILE_NAME_MAX]; /* below the set's directory: bl.example.org.ip4, shadow/bl.example.org.ip4 */
+    size_t first, count; /* its datasets */
+    char path
+        [ZONE_FILE_NAME_MAX]; /* below the set's directory: bl.example.org.ip4, shadow/bl.example.org.ip4 */
 };
 struct plan {
     struct plan_file *file;

@@ -4,9 +4,9 @@
 
 #include <policy/listing.h>
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
 
 #include <cmocka.h>
@@ -40,8 +40,13 @@ static inline struct listings listings_made(const struct made *m, size_t n, stru
     for (size_t i = 0; i < n; i++) {
         const struct prefix p = prefix_made(m[i].prefix);
 
-        room[i] = (struct listing){ .prefix = p, .key = p, .reason = LISTING_EVIDENCE, .since = at_s(AS_OF_S - 86400),
-                                    .until = at_s(AS_OF_S + 86400), .messages = m[i].messages, .sources = 2,
+        room[i] = (struct listing){ .prefix = p,
+                                    .key = p,
+                                    .reason = LISTING_EVIDENCE,
+                                    .since = at_s(AS_OF_S - 86400),
+                                    .until = at_s(AS_OF_S + 86400),
+                                    .messages = m[i].messages,
+                                    .sources = 2,
                                     .last_visit = at_s(m[i].last_visit_s) };
     }
     return (struct listings){ .v = room, .n = n };

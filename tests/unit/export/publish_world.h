@@ -1,4 +1,5 @@
-/* publish_world.h - one installation for the tests of the publisher: state directory, record, two zones, and what came out. */
+/* publish_world.h - one installation for the tests of the publisher: state directory, record, two zones, and
+ * what came out. */
 #ifndef TESTS_PUBLISH_WORLD_H
 #define TESTS_PUBLISH_WORLD_H
 
@@ -15,16 +16,29 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char policy_name[] = "standard", text[] = "listed: $", contact[] = "", live_name[] = "bl.example.org", shadow_name[] = "new.example.org";
+static char policy_name[] = "standard", text[] = "listed: $", contact[] = "", live_name[] = "bl.example.org",
+            shadow_name[] = "new.example.org";
 static struct conf_policy policies[] = { { .name = policy_name } };
 static struct conf_zone zones[] = {
-    { .name = live_name, .kind = ZONE_COMBINED, .policy = policy_name, .live = true, .text = text, .contact = contact, .code = 2,
+    { .name = live_name,
+      .kind = ZONE_COMBINED,
+      .policy = policy_name,
+      .live = true,
+      .text = text,
+      .contact = contact,
+      .code = 2,
       .ttl = { 300000 } },
-    { .name = shadow_name, .kind = ZONE_SENDERS4, .policy = policy_name, .text = text, .contact = contact, .code = 2, .ttl = { 300000 } },
+    { .name = shadow_name,
+      .kind = ZONE_SENDERS4,
+      .policy = policy_name,
+      .text = text,
+      .contact = contact,
+      .code = 2,
+      .ttl = { 300000 } },
 };
 enum { DATASETS = 4, LIVE4 = 0, LIVE6 = 1, HARVESTERS = 2, SHADOW4 = 3 };
-#define LIVE   "bl.example.org.combined"
-#define SHADOW "shadow/new.example.org.ip4"
+#define LIVE         "bl.example.org.combined"
+#define SHADOW       "shadow/new.example.org.ip4"
 #define BEFORE_END_S 3600
 
 /* One installation: state directory, open record, publisher. */
@@ -43,9 +57,9 @@ struct world {
 struct want {
     int64_t as_of_s;
     const char *list[DATASETS][8];
-    bool held;            /* the senders' datasets */
-    const char *deny;     /* of these, the one that an operator listed */
-    uint32_t value;       /* 0: 127.0.0.2 */
+    bool held;        /* the senders' datasets */
+    const char *deny; /* of these, the one that an operator listed */
+    uint32_t value;   /* 0: 127.0.0.2 */
     const struct listing_save *saves;
     size_t save_count;
 };
@@ -81,8 +95,13 @@ static inline int world_new(void **state)
     memcpy(w->dir, "/tmp/trapline-publish-XXXXXX", sizeof("/tmp/trapline-publish-XXXXXX"));
     if (mkdtemp(w->dir) == NULL || path_join(w->dir, "zones", w->zones_dir) != TRAP_OK)
         return -1;
-    w->config = (struct config){ .policies = policies, .policy_count = 1, .zones = zones, .zone_count = 2,
-                                 .export = { .dir = w->zones_dir, .full_interval = { 600000 }, .stale_after = { 21600000 },
+    w->config = (struct config){ .policies = policies,
+                                 .policy_count = 1,
+                                 .zones = zones,
+                                 .zone_count = 2,
+                                 .export = { .dir = w->zones_dir,
+                                             .full_interval = { 600000 },
+                                             .stale_after = { 21600000 },
                                              .sets_kept = 3 } };
     if (plan_make(&w->config, &w->plan, &why) != TRAP_OK || prefix_set_seal(&w->lists.forbidden) != TRAP_OK ||
         prefix_set_seal(&w->lists.forbidden_harvesters) != TRAP_OK)
@@ -111,7 +130,11 @@ static inline int world_free(void **state)
 static inline enum trap_err run(struct world *w, const struct want *want, struct publish_result *out)
 {
     struct publish_dataset d[DATASETS] = { 0 };
-    struct publish_input in = { .as_of = at_s(want->as_of_s), .dataset = d, .lists = &w->lists, .acts = &w->acts, .policy_digest = "abc" };
+    struct publish_input in = { .as_of = at_s(want->as_of_s),
+                                .dataset = d,
+                                .lists = &w->lists,
+                                .acts = &w->acts,
+                                .policy_digest = "abc" };
     struct err_text why = { "" };
 
     for (size_t i = 0; i < DATASETS; i++) {
@@ -119,13 +142,16 @@ static inline enum trap_err run(struct world *w, const struct want *want, struct
         d[i].saves = want->saves;
         d[i].save_count = want->save_count;
         for (size_t k = 0; want->list[i][k] != NULL; k++)
-            assert_int_equal(zone_entries_add(&d[i].entries,
-                                              (struct zone_entry){ .prefix = prefix_made(want->list[i][k]),
-                                                                   .reason = want->deny != NULL && strcmp(want->deny, want->list[i][k]) == 0
-                                                                                 ? LISTING_DENY : LISTING_EVIDENCE,
-                                                                   .value = i == HARVESTERS && want->value != 0 ? want->value : 0x7f000002,
-                                                                   .until = at_s(want->as_of_s + BEFORE_END_S) }),
-                             TRAP_OK);
+            assert_int_equal(
+                zone_entries_add(&d[i].entries,
+                                 (struct zone_entry){
+                                     .prefix = prefix_made(want->list[i][k]),
+                                     .reason = want->deny != NULL && strcmp(want->deny, want->list[i][k]) == 0
+                                                   ? LISTING_DENY
+                                                   : LISTING_EVIDENCE,
+                                     .value = i == HARVESTERS && want->value != 0 ? want->value : 0x7f000002,
+                                     .until = at_s(want->as_of_s + BEFORE_END_S) }),
+                TRAP_OK);
     }
     *out = (struct publish_result){ 0 };
     const enum trap_err err = publisher_run(w->publisher, &in, out, &why);
@@ -205,8 +231,8 @@ static inline enum trap_err tell(const struct published_change *c, void *arg)
     struct told *t = arg;
     const size_t n = strlen(t->text);
 
-    (void)snprintf(t->text + n, sizeof(t->text) - n, "%c%.*s %.*s;", "?+-s"[c->kind], (int)c->zone.n, (const char *)c->zone.p,
-                   (int)c->reason.n, (const char *)c->reason.p);
+    (void)snprintf(t->text + n, sizeof(t->text) - n, "%c%.*s %.*s;", "?+-s"[c->kind], (int)c -> zone.n,
+                   (const char *)c->zone.p, (int)c->reason.n, (const char *)c->reason.p);
     return TRAP_OK;
 }
 

@@ -1,19 +1,20 @@
 /* The manifest: there and back, torn at every byte, with every line missing or doubled. */
-#include <manifest.h>
 #include "listing_make.h"
+#include <manifest.h>
 
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char text[] = "trapline-set 1\n"
-                           "serial 1767225600\n"
-                           "as-of 2026-01-01T00:00:00Z\n"
-                           "policy ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\n"
-                           "file bl.example.org.ip4 1767225600 2026-01-01T00:00:00Z 5 123 e3b0c442\n"
-                           "file shadow/x.example.org.ip6 1767225001 2025-12-31T23:50:01.500000Z 0 99 e3b0c443\n"
-                           "dataset ip4trie bl.example.org live 5\n"
-                           "dataset ip6trie x.example.org shadow 0\n"
-                           "end\n";
+static const char text[] =
+    "trapline-set 1\n"
+    "serial 1767225600\n"
+    "as-of 2026-01-01T00:00:00Z\n"
+    "policy ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\n"
+    "file bl.example.org.ip4 1767225600 2026-01-01T00:00:00Z 5 123 e3b0c442\n"
+    "file shadow/x.example.org.ip6 1767225001 2025-12-31T23:50:01.500000Z 0 99 e3b0c443\n"
+    "dataset ip4trie bl.example.org live 5\n"
+    "dataset ip6trie x.example.org shadow 0\n"
+    "end\n";
 
 static enum trap_err get(const char *t, size_t n)
 {
@@ -55,18 +56,24 @@ static void test_there_and_back(void **state)
 static void test_damaged(void **state)
 {
     static const char *const bad_lines[] = {
-        "file ../x 1 2026-01-01T00:00:00Z 5 123 e3\n", "file shadow/../x 1 2026-01-01T00:00:00Z 5 123 e3\n",
-        "file .x 1 2026-01-01T00:00:00Z 5 123 e3\n",   "file a/b 1 2026-01-01T00:00:00Z 5 123 e3\n",
-        "file x 1 yesterday 5 123 e3\n",               "file x 4294967296 2026-01-01T00:00:00Z 5 123 e3\n",
-        "file x 1 2026-01-01T00:00:00Z 5 123\n",       "dataset ip4trie bl.example.org dead 5\n",
-        "dataset ip4trie bl.example.org live\n",       "something else\n",
+        "file ../x 1 2026-01-01T00:00:00Z 5 123 e3\n",
+        "file shadow/../x 1 2026-01-01T00:00:00Z 5 123 e3\n",
+        "file .x 1 2026-01-01T00:00:00Z 5 123 e3\n",
+        "file a/b 1 2026-01-01T00:00:00Z 5 123 e3\n",
+        "file x 1 yesterday 5 123 e3\n",
+        "file x 4294967296 2026-01-01T00:00:00Z 5 123 e3\n",
+        "file x 1 2026-01-01T00:00:00Z 5 123\n",
+        "dataset ip4trie bl.example.org dead 5\n",
+        "dataset ip4trie bl.example.org live\n",
+        "something else\n",
     };
     const size_t n = sizeof(text) - 1;
     char changed[2048];
 
     (void)state;
     for (size_t cut = 0; cut < n; cut++)
-        assert_int_equal(get(text, cut), cut == n - 1 ? TRAP_OK : TRAP_ECORRUPT); /* "end" needs no line end */
+        assert_int_equal(get(text, cut),
+                         cut == n - 1 ? TRAP_OK : TRAP_ECORRUPT); /* "end" needs no line end */
     for (size_t from = 0; from < n;) {
         const size_t len = (size_t)(strchr(text + from, '\n') - (text + from)) + 1;
         const bool optional = strncmp(text + from, "file", 4) == 0 || strncmp(text + from, "dataset", 7) == 0;
@@ -82,15 +89,17 @@ static void test_damaged(void **state)
         from += len;
     }
     for (size_t i = 0; i < sizeof(bad_lines) / sizeof(bad_lines[0]); i++) {
-        const int k = snprintf(changed, sizeof(changed), "trapline-set 1\nserial 1\nas-of 2026-01-01T00:00:00Z\npolicy x\n%send\n",
-                               bad_lines[i]);
+        const int k =
+            snprintf(changed, sizeof(changed),
+                     "trapline-set 1\nserial 1\nas-of 2026-01-01T00:00:00Z\npolicy x\n%send\n", bad_lines[i]);
         assert_int_equal(get(changed, (size_t)k), TRAP_ECORRUPT);
     }
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_there_and_back), cmocka_unit_test(test_damaged) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_there_and_back),
+                                        cmocka_unit_test(test_damaged) };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,8 +15,14 @@ static struct conf_zone zone(char *name, enum zone_kind kind, bool live)
 {
     static char policy[] = "standard", text[] = "listed: $", contact[] = "";
 
-    return (struct conf_zone){ .name = name, .kind = kind, .policy = policy, .live = live, .text = text, .contact = contact,
-                               .code = 2, .ttl = SPAN_MIN(5) };
+    return (struct conf_zone){ .name = name,
+                               .kind = kind,
+                               .policy = policy,
+                               .live = live,
+                               .text = text,
+                               .contact = contact,
+                               .code = 2,
+                               .ttl = SPAN_MIN(5) };
 }
 
 static void test_kinds(void **state)
@@ -28,9 +34,18 @@ static void test_kinds(void **state)
     } cases[] = {
         { ZONE_SENDERS4, 1, 1, { "bl.example.org.ip4" }, { "bl.example.org" }, { "ip4trie" } },
         { ZONE_SENDERS6, 1, 1, { "bl.example.org.ip6" }, { "bl.example.org" }, { "ip6trie" } },
-        { ZONE_SENDERS, 2, 2, { "bl.example.org.ip4", "bl.example.org.ip6" }, { "bl.example.org", "bl.example.org" }, { "ip4trie", "ip6trie" } },
+        { ZONE_SENDERS,
+          2,
+          2,
+          { "bl.example.org.ip4", "bl.example.org.ip6" },
+          { "bl.example.org", "bl.example.org" },
+          { "ip4trie", "ip6trie" } },
         { ZONE_HARVESTERS, 1, 1, { "bl.example.org.httpbl" }, { "bl.example.org" }, { "dnset" } },
-        { ZONE_COMBINED, 1, 3, { "bl.example.org.combined" }, { "bl.example.org", "bl.example.org", "harvesters.bl.example.org" },
+        { ZONE_COMBINED,
+          1,
+          3,
+          { "bl.example.org.combined" },
+          { "bl.example.org", "bl.example.org", "harvesters.bl.example.org" },
           { "ip4trie", "ip6trie", "dnset" } },
     };
     char name[] = "bl.example.org";
@@ -56,8 +71,9 @@ static void test_kinds(void **state)
                 assert_string_equal(p.dataset[d].name, cases[i].name[d]);
                 assert_string_equal(zone_type_name(p.dataset[d].type), cases[i].type[d]);
                 assert_ptr_equal(p.dataset[d].policy, &policies[0]);
-                assert_int_equal(p.dataset[d].kind,
-                                 p.dataset[d].type == ZONE_TYPE_HTTPBL ? LISTINGS_HARVESTERS : LISTINGS_SENDERS);
+                assert_int_equal(p.dataset[d].kind, p.dataset[d].type == ZONE_TYPE_HTTPBL
+                                                        ? LISTINGS_HARVESTERS
+                                                        : LISTINGS_SENDERS);
             }
             plan_free(&p);
         }
@@ -65,11 +81,13 @@ static void test_kinds(void **state)
 
 static void test_refused(void **state)
 {
-    char good[] = "bl.example.org", slash[] = "bl/../x", dot[] = ".bl", empty[] = "", space[] = "b l", other[] = "no-such";
+    char good[] = "bl.example.org", slash[] = "bl/../x", dot[] = ".bl", empty[] = "", space[] = "b l",
+         other[] = "no-such";
     char text[] = "see $1";
     struct conf_zone two[] = { zone(good, ZONE_SENDERS, true), zone(good, ZONE_SENDERS4, true) };
-    struct conf_zone one[] = { zone(slash, ZONE_SENDERS, true), zone(dot, ZONE_SENDERS, true),   zone(empty, ZONE_SENDERS, true),
-                               zone(space, ZONE_SENDERS, true), zone(good, ZONE_SENDERS, true), zone(good, ZONE_COMBINED, true) };
+    struct conf_zone one[] = { zone(slash, ZONE_SENDERS, true), zone(dot, ZONE_SENDERS, true),
+                               zone(empty, ZONE_SENDERS, true), zone(space, ZONE_SENDERS, true),
+                               zone(good, ZONE_SENDERS, true),  zone(good, ZONE_COMBINED, true) };
     struct err_text why;
     struct plan p = { .file_count = 77 };
     struct config c = config_of(two, 2);

@@ -4,8 +4,13 @@
 static void test_sets_and_record(void **state)
 {
     struct world *w = *state;
-    const struct want one = { .as_of_s = AS_OF_S, .list = { { "1.2.3.4", "5.6.7.8" }, { "2a00::/64" }, { "1.2.3.4" }, { "9.9.9.9" } } };
-    const struct want two = { .as_of_s = AS_OF_S, .list = { { "1.2.3.4", "7.7.7.0/24" }, { "2a00::/64" }, { "1.2.3.4" }, { "9.9.9.9" } } };
+    const struct want one = { .as_of_s = AS_OF_S,
+                              .list = {
+                                  { "1.2.3.4", "5.6.7.8" }, { "2a00::/64" }, { "1.2.3.4" }, { "9.9.9.9" } } };
+    const struct want two = {
+        .as_of_s = AS_OF_S,
+        .list = { { "1.2.3.4", "7.7.7.0/24" }, { "2a00::/64" }, { "1.2.3.4" }, { "9.9.9.9" } }
+    };
     struct publish_result r = run_ok(w, &one);
 
     assert_true(r.published);
@@ -16,7 +21,8 @@ static void test_sets_and_record(void **state)
     assert_true(holds(w, LIVE, "5.6.7.8"));
     assert_true(holds(w, LIVE, ".4.3.2.1 :127.0.0.2"));
     assert_true(holds(w, SHADOW, "9.9.9.9"));
-    assert_string_equal(history(w, "1.2.3.4"), "+harvesters.bl.example.org evidence;+bl.example.org evidence;");
+    assert_string_equal(history(w, "1.2.3.4"),
+                        "+harvesters.bl.example.org evidence;+bl.example.org evidence;");
     assert_string_equal(history(w, "9.9.9.9"), ""); /* a shadow zone is not published */
 
     r = run_ok(w, &one); /* the same again: nothing to do */
@@ -40,23 +46,26 @@ static enum trap_err add_current(const struct current_dataset *d, void *arg)
     struct told *t = arg;
     const size_t n = strlen(t->text);
 
-    (void)snprintf(t->text + n, sizeof(t->text) - n, "%s %s %s %llu;", d->type, d->name, d->live ? "live" : "shadow",
-                   (unsigned long long)d->entries);
+    (void)snprintf(t->text + n, sizeof(t->text) - n, "%s %s %s %llu;", d->type, d->name,
+                   d->live ? "live" : "shadow", (unsigned long long)d->entries);
     return TRAP_OK;
 }
 
 static void test_current(void **state)
 {
     struct world *w = *state;
-    const struct want want = { .as_of_s = AS_OF_S, .list = { { "1.2.3.4", "5.6.7.8" }, { NULL }, { "1.2.3.4" }, { "9.9.9.9" } } };
+    const struct want want = { .as_of_s = AS_OF_S,
+                               .list = { { "1.2.3.4", "5.6.7.8" }, { NULL }, { "1.2.3.4" }, { "9.9.9.9" } } };
     struct told t = { "" };
     struct err_text why;
 
     assert_int_equal(publish_current(&w->config, add_current, &t, &why), TRAP_ENOENT);
     assert_true(run_ok(w, &want).published);
     assert_int_equal(publish_current(&w->config, add_current, &t, &why), TRAP_OK);
-    assert_string_equal(t.text, "ip4trie bl.example.org live 2;ip6trie bl.example.org live 0;dnset harvesters.bl.example.org live 1;"
-                                "ip4trie new.example.org shadow 1;");
+    assert_string_equal(
+        t.text,
+        "ip4trie bl.example.org live 2;ip6trie bl.example.org live 0;dnset harvesters.bl.example.org live 1;"
+        "ip4trie new.example.org shadow 1;");
 }
 
 static void test_full_interval(void **state)
@@ -109,7 +118,8 @@ static void test_sets_kept(void **state)
     char path[PATH_TEXT_MAX], name[32];
 
     for (int i = 0; i < 8; i++) {
-        const struct want want = { .as_of_s = AS_OF_S + i, .list = { { i % 2 == 0 ? "1.2.3.4" : "1.2.3.5" } } };
+        const struct want want = { .as_of_s = AS_OF_S + i,
+                                   .list = { { i % 2 == 0 ? "1.2.3.4" : "1.2.3.5" } } };
 
         assert_true(run_ok(w, &want).published);
     }
@@ -133,7 +143,8 @@ static void test_removal_reasons(void **state)
     w->acts = (struct acts_view){ .delist = w->delist, .delist_count = 1 };
     want = (struct want){ .as_of_s = AS_OF_S + 60, .list = { { "4.4.4.4" } } };
     assert_int_equal(run_ok(w, &want).removed, 3);
-    assert_string_equal(history(w, "1.2.3.4"), "-bl.example.org never-list 1.2.3.0/24;+bl.example.org evidence;");
+    assert_string_equal(history(w, "1.2.3.4"),
+                        "-bl.example.org never-list 1.2.3.0/24;+bl.example.org evidence;");
     assert_string_equal(history(w, "2.2.2.2"), "-bl.example.org delisted;+bl.example.org evidence;");
     assert_string_equal(history(w, "3.3.3.3"), "-bl.example.org policy;+bl.example.org evidence;");
     want = (struct want){ .as_of_s = AS_OF_S + 60 + BEFORE_END_S };
@@ -144,7 +155,9 @@ static void test_removal_reasons(void **state)
 static void test_saves_told_once(void **state)
 {
     struct world *w = *state;
-    struct listing_save save = { .key = prefix_made("8.8.8.8"), .entry = prefix_made("8.8.8.0/24"), .by = LIST_GUARD };
+    struct listing_save save = { .key = prefix_made("8.8.8.8"),
+                                 .entry = prefix_made("8.8.8.0/24"),
+                                 .by = LIST_GUARD };
     struct want want = { .as_of_s = AS_OF_S, .list = { { "1.2.3.4" } }, .saves = &save, .save_count = 1 };
     const char *once = "sharvesters.bl.example.org guard 8.8.8.0/24;sbl.example.org guard 8.8.8.0/24;";
 
@@ -166,7 +179,8 @@ static void test_saves_told_once(void **state)
 static void test_restart_compares_with_record(void **state)
 {
     struct world *w = *state;
-    struct want want = { .as_of_s = AS_OF_S, .list = { { "1.2.3.4", "5.6.7.8" }, { "2a00::/64" }, { "1.2.3.4" } } };
+    struct want want = { .as_of_s = AS_OF_S,
+                         .list = { { "1.2.3.4", "5.6.7.8" }, { "2a00::/64" }, { "1.2.3.4" } } };
 
     assert_true(run_ok(w, &want).published);
     world_restart(w);
@@ -206,15 +220,21 @@ static void test_out(void **state)
 {
     struct world *w = *state;
     struct publish_dataset d[DATASETS] = { 0 };
-    struct publish_input in = { .as_of = at_s(AS_OF_S), .serial = 77, .dataset = d, .lists = &w->lists, .acts = &w->acts,
+    struct publish_input in = { .as_of = at_s(AS_OF_S),
+                                .serial = 77,
+                                .dataset = d,
+                                .lists = &w->lists,
+                                .acts = &w->acts,
                                 .policy_digest = "abc" };
     struct publish_result r;
     struct err_text why = { "" };
     char dir[PATH_TEXT_MAX], path[PATH_TEXT_MAX];
     struct buf manifest;
 
-    assert_int_equal(zone_entries_add(&d[LIVE4].entries, (struct zone_entry){ .prefix = prefix_made("1.2.3.4"), .value = 0x7f000002 }),
-                     TRAP_OK);
+    assert_int_equal(
+        zone_entries_add(&d[LIVE4].entries,
+                         (struct zone_entry){ .prefix = prefix_made("1.2.3.4"), .value = 0x7f000002 }),
+        TRAP_OK);
     d[SHADOW4].held = true;
     assert_int_equal(path_join(w->dir, "out", dir), TRAP_OK);
     assert_int_equal(publish_out(&w->config, &w->plan, &in, dir, &r, &why), TRAP_OK);
@@ -232,8 +252,16 @@ static void test_out(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_sets_and_record), TEST(test_current), TEST(test_full_interval), TEST(test_clock_went_back), TEST(test_value_alone_is_a_change), TEST(test_sets_kept),
-        TEST(test_removal_reasons), TEST(test_saves_told_once), TEST(test_restart_compares_with_record), TEST(test_zone_withdrawn),
+        TEST(test_sets_and_record),
+        TEST(test_current),
+        TEST(test_full_interval),
+        TEST(test_clock_went_back),
+        TEST(test_value_alone_is_a_change),
+        TEST(test_sets_kept),
+        TEST(test_removal_reasons),
+        TEST(test_saves_told_once),
+        TEST(test_restart_compares_with_record),
+        TEST(test_zone_withdrawn),
         TEST(test_out),
     };
 

@@ -1,4 +1,5 @@
-/* The publisher in trouble: a crash at each point, a swap that fails, a set that is refused, a guard that is missing. */
+/* The publisher in trouble: a crash at each point, a swap that fails, a set that is refused, a guard that is
+ * missing. */
 #include "publish_world.h"
 
 /* Crash before the record: a directory that nobody knows. */
@@ -35,7 +36,8 @@ static void point_current_to(const struct world *w, uint32_t serial)
 static void test_crash_before_swap(void **state)
 {
     struct world *w = *state;
-    const struct want one = { .as_of_s = AS_OF_S, .list = { { "1.2.3.4" } } }, two = { .as_of_s = AS_OF_S + 1, .list = { { "5.6.7.8" } } };
+    const struct want one = { .as_of_s = AS_OF_S, .list = { { "1.2.3.4" } } },
+                      two = { .as_of_s = AS_OF_S + 1, .list = { { "5.6.7.8" } } };
 
     assert_true(run_ok(w, &one).published);
     assert_true(run_ok(w, &two).published);
@@ -50,7 +52,8 @@ static void test_crash_before_swap(void **state)
 static void test_crash_lost_set(void **state)
 {
     struct world *w = *state;
-    const struct want one = { .as_of_s = AS_OF_S, .list = { { "1.2.3.4" } } }, two = { .as_of_s = AS_OF_S + 1, .list = { { "5.6.7.8" } } };
+    const struct want one = { .as_of_s = AS_OF_S, .list = { { "1.2.3.4" } } },
+                      two = { .as_of_s = AS_OF_S + 1, .list = { { "5.6.7.8" } } };
     char path[PATH_TEXT_MAX], name[64];
 
     assert_true(run_ok(w, &one).published);
@@ -117,7 +120,9 @@ static void test_held(void **state)
     assert_int_equal(path_join(w->zones_dir, "current/" LIVE, path), TRAP_OK);
     assert_int_equal(access(path, F_OK), -1);
 
-    want = (struct want){ .as_of_s = AS_OF_S + 1, .list = { { "1.1.1.1", "2.2.2.2", "3.3.3.3" }, { NULL }, { NULL }, { "9.9.9.9" } } };
+    want =
+        (struct want){ .as_of_s = AS_OF_S + 1,
+                       .list = { { "1.1.1.1", "2.2.2.2", "3.3.3.3" }, { NULL }, { NULL }, { "9.9.9.9" } } };
     assert_true(run_ok(w, &want).published);
     w->delist[0] = (struct act_prefix){ .prefix = prefix_made("2.2.2.2"), .at = at_s(AS_OF_S + 30) };
     w->acts = (struct acts_view){ .delist = w->delist, .delist_count = 1 };
@@ -169,8 +174,9 @@ static void test_held_deny_taken_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_crash_before_record), TEST(test_crash_before_swap), TEST(test_crash_lost_set), TEST(test_swap_fails),
-        TEST(test_refused_set), TEST(test_held), TEST(test_held_deny_taken_back),
+        TEST(test_crash_before_record),  TEST(test_crash_before_swap), TEST(test_crash_lost_set),
+        TEST(test_swap_fails),           TEST(test_refused_set),       TEST(test_held),
+        TEST(test_held_deny_taken_back),
     };
 
     return keyed_init() == TRAP_OK ? cmocka_run_group_tests(tests, NULL, NULL) : 1;

@@ -11,15 +11,33 @@
 #include <unistd.h>
 
 static char top[] = "/tmp/trapline-set-XXXXXX";
-static char policy_name[] = "standard", text[] = "listed: $", contact[] = "", live_name[] = "bl.example.org", shadow_name[] = "new.example.org";
+static char policy_name[] = "standard", text[] = "listed: $", contact[] = "", live_name[] = "bl.example.org",
+            shadow_name[] = "new.example.org";
 static struct conf_policy policies[] = { { .name = policy_name } };
 static struct conf_zone zones[] = {
-    { .name = live_name, .kind = ZONE_COMBINED, .policy = policy_name, .live = true, .text = text, .contact = contact, .code = 2,
+    { .name = live_name,
+      .kind = ZONE_COMBINED,
+      .policy = policy_name,
+      .live = true,
+      .text = text,
+      .contact = contact,
+      .code = 2,
       .ttl = { 300000 } },
-    { .name = shadow_name, .kind = ZONE_SENDERS4, .policy = policy_name, .text = text, .contact = contact, .code = 2, .ttl = { 300000 } },
+    { .name = shadow_name,
+      .kind = ZONE_SENDERS4,
+      .policy = policy_name,
+      .text = text,
+      .contact = contact,
+      .code = 2,
+      .ttl = { 300000 } },
 };
-static struct config config = { .policies = policies, .policy_count = 1, .zones = zones, .zone_count = 2,
-                                .export = { .full_interval = { 600000 }, .stale_after = { 21600000 }, .sets_kept = 5 } };
+static struct config config = {
+    .policies = policies,
+    .policy_count = 1,
+    .zones = zones,
+    .zone_count = 2,
+    .export = { .full_interval = { 600000 }, .stale_after = { 21600000 }, .sets_kept = 5 }
+};
 static struct plan plan;
 static struct lists lists;
 
@@ -30,7 +48,9 @@ static struct zone_entries entries_of(const char *const *prefixes)
     struct zone_entries e = { 0 };
 
     for (size_t i = 0; prefixes[i] != NULL; i++)
-        assert_int_equal(zone_entries_add(&e, (struct zone_entry){ .prefix = prefix_made(prefixes[i]), .value = 0x7f000002 }), TRAP_OK);
+        assert_int_equal(zone_entries_add(&e, (struct zone_entry){ .prefix = prefix_made(prefixes[i]),
+                                                                   .value = 0x7f000002 }),
+                         TRAP_OK);
     return e;
 }
 
@@ -43,14 +63,22 @@ struct set {
     struct manifest m;
 };
 
-static enum trap_err write_set(const char *name, const char *const *senders4, const enum set_action action[FILES], int64_t as_of_s,
+static enum trap_err write_set(const char *name, const char *const *senders4,
+                               const enum set_action action[FILES], int64_t as_of_s,
                                const struct set *previous, struct set *out, struct err_text *why)
 {
-    struct zone_entries e[DATASETS] = { entries_of(senders4), entries_of(v6), entries_of(none), entries_of(senders4) };
-    const struct set_order order = { .plan = &plan, .conf = &config.export, .action = action, .entries = e, .lists = &lists,
+    struct zone_entries e[DATASETS] = { entries_of(senders4), entries_of(v6), entries_of(none),
+                                        entries_of(senders4) };
+    const struct set_order order = { .plan = &plan,
+                                     .conf = &config.export,
+                                     .action = action,
+                                     .entries = e,
+                                     .lists = &lists,
                                      .previous_dir = previous == NULL ? NULL : previous->dir,
-                                     .previous = previous == NULL ? NULL : &previous->m, .serial = (uint32_t)as_of_s,
-                                     .as_of = at_s(as_of_s), .policy = "abc" };
+                                     .previous = previous == NULL ? NULL : &previous->m,
+                                     .serial = (uint32_t)as_of_s,
+                                     .as_of = at_s(as_of_s),
+                                     .policy = "abc" };
     enum trap_err err;
 
     assert_int_equal(path_join(top, name, out->dir), TRAP_OK);
@@ -71,7 +99,8 @@ static struct stat stat_of(const struct set *s, const char *path)
     return st;
 }
 
-static const enum set_action both[FILES] = { SET_WRITE, SET_WRITE }, first_linked[FILES] = { SET_LINK, SET_WRITE },
+static const enum set_action both[FILES] = { SET_WRITE, SET_WRITE },
+                             first_linked[FILES] = { SET_LINK, SET_WRITE },
                              first_only[FILES] = { SET_WRITE, SET_SKIP };
 #define LIVE   "bl.example.org.combined"
 #define SHADOW "shadow/new.example.org.ip4"
@@ -97,7 +126,8 @@ static void test_write_and_read(void **state)
     manifest_free(&s.m);
 }
 
-/* rbldnsd sees seconds and size only: a rewritten file is always at least one second younger, an unchanged one is the same file. */
+/* rbldnsd sees seconds and size only: a rewritten file is always at least one second younger, an unchanged
+ * one is the same file. */
 static void test_mtime(void **state)
 {
     static const struct {
@@ -115,7 +145,8 @@ static void test_mtime(void **state)
     (void)state;
     assert_int_equal(write_set("b", v4, both, AS_OF_S, NULL, &before, &why), TRAP_OK);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        assert_int_equal(write_set(cases[i].name, v4, first_linked, cases[i].as_of_s, &before, &s, &why), TRAP_OK);
+        assert_int_equal(write_set(cases[i].name, v4, first_linked, cases[i].as_of_s, &before, &s, &why),
+                         TRAP_OK);
         assert_int_equal(stat_of(&s, SHADOW).st_mtim.tv_sec, cases[i].mtime_s);
         assert_int_equal(stat_of(&s, SHADOW).st_mtim.tv_nsec, 0);
         assert_int_equal(stat_of(&s, LIVE).st_ino, stat_of(&before, LIVE).st_ino);
@@ -145,7 +176,8 @@ static void test_skipped(void **state)
 /* The last line of defence: whatever the policy says, these never come out. */
 static void test_never_listed(void **state)
 {
-    static const char *const special[] = { "1.2.3.4", "10.1.1.1", NULL }, *const own[] = { "203.0.114.0/23", NULL };
+    static const char *const special[] = { "1.2.3.4", "10.1.1.1", NULL }, *const own[] = { "203.0.114.0/23",
+                                                                                           NULL };
     struct err_text why = { "" };
     struct set s;
 
@@ -190,7 +222,8 @@ static int setup(void **state)
     prefix_set_init(&lists.forbidden);
     prefix_set_init(&lists.forbidden_harvesters);
     return prefix_set_add(&lists.forbidden, prefix_made("203.0.114.0/24")) == TRAP_OK &&
-                   prefix_set_seal(&lists.forbidden) == TRAP_OK && prefix_set_seal(&lists.forbidden_harvesters) == TRAP_OK
+                   prefix_set_seal(&lists.forbidden) == TRAP_OK &&
+                   prefix_set_seal(&lists.forbidden_harvesters) == TRAP_OK
                ? 0
                : -1;
 }
@@ -209,8 +242,11 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_write_and_read), cmocka_unit_test(test_mtime),         cmocka_unit_test(test_skipped),
-        cmocka_unit_test(test_never_listed),   cmocka_unit_test(test_read_refuses_changes),
+        cmocka_unit_test(test_write_and_read),
+        cmocka_unit_test(test_mtime),
+        cmocka_unit_test(test_skipped),
+        cmocka_unit_test(test_never_listed),
+        cmocka_unit_test(test_read_refuses_changes),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -16,8 +16,9 @@ static char *ns_names[] = { (char[]){ "ns1.example.org" }, (char[]){ "ns2.exampl
 static const struct strings two_ns = { ns_names, 2 }, no_ns = { NULL, 0 };
 
 static const struct made senders[] = {
-    { "2001:470:1:2::/64", 9, 0 }, { "2600::/33", 2, 0 },  { "2a00:0:0:1::/64", 1, 0 },  { "1.2.3.4", 10, 0 },
-    { "8.0.0.0/9", 10, 0 },        { "93.184.0.0/20", 3, 0 }, { "223.255.254.253", 3, 0 },
+    { "2001:470:1:2::/64", 9, 0 }, { "2600::/33", 2, 0 },  { "2a00:0:0:1::/64", 1, 0 },
+    { "1.2.3.4", 10, 0 },          { "8.0.0.0/9", 10, 0 }, { "93.184.0.0/20", 3, 0 },
+    { "223.255.254.253", 3, 0 },
 };
 static const struct made harvesters[] = {
     { "2001:470:1:2::/64", 9, AS_OF_S },
@@ -38,7 +39,9 @@ static void fixture_make(struct fixture *x)
     x->l[0] = listings_made(senders, sizeof(senders) / sizeof(senders[0]), x->room[0]);
     x->l[1] = listings_made(harvesters, sizeof(harvesters) / sizeof(harvesters[0]), x->room[1]);
     for (int t = 0; t < ZONE_TYPES; t++)
-        assert_int_equal(zone_entries_from((enum zone_type)t, 2, &x->l[t == ZONE_TYPE_HTTPBL], at_s(AS_OF_S), &x->e[t]), TRAP_OK);
+        assert_int_equal(
+            zone_entries_from((enum zone_type)t, 2, &x->l[t == ZONE_TYPE_HTTPBL], at_s(AS_OF_S), &x->e[t]),
+            TRAP_OK);
 }
 
 static void fixture_drop(struct fixture *x)
@@ -49,14 +52,24 @@ static void fixture_drop(struct fixture *x)
 
 static struct zone_head head(const struct strings *ns, const char *contact)
 {
-    return (struct zone_head){ .zone = "bl.example.org", .ns = ns, .contact = contact, .serial = 1767225600u, .ttl_s = 300,
-                               .refresh_s = 600, .stale_s = 21600, .as_of = at_s(AS_OF_S) };
+    return (struct zone_head){ .zone = "bl.example.org",
+                               .ns = ns,
+                               .contact = contact,
+                               .serial = 1767225600u,
+                               .ttl_s = 300,
+                               .refresh_s = 600,
+                               .stale_s = 21600,
+                               .as_of = at_s(AS_OF_S) };
 }
 
 static struct zone_section section(const struct fixture *x, enum zone_type t, const char *subzones)
 {
-    return (struct zone_section){ .type = t, .subzones = subzones, .code = 2, .text = "Mail to a trap, see https://example.org/?ip=$",
-                                  .v = x->e[t].v, .n = x->e[t].n };
+    return (struct zone_section){ .type = t,
+                                  .subzones = subzones,
+                                  .code = 2,
+                                  .text = "Mail to a trap, see https://example.org/?ip=$",
+                                  .v = x->e[t].v,
+                                  .n = x->e[t].n };
 }
 
 static size_t slurp(const char *path, char *out, size_t max)
@@ -131,12 +144,19 @@ static void test_golden(void **state)
 
     (void)state;
     fixture_make(&x);
-    const struct zone_file ip4 = { .head = head(&two_ns, "abuse.example.org"), .section = { section(&x, ZONE_TYPE_IP4, "") },
+    const struct zone_file ip4 = { .head = head(&two_ns, "abuse.example.org"),
+                                   .section = { section(&x, ZONE_TYPE_IP4, "") },
                                    .section_count = 1 };
-    const struct zone_file ip6 = { .head = head(&no_ns, ""), .section = { section(&x, ZONE_TYPE_IP6, "") }, .section_count = 1 };
-    const struct zone_file hb = { .head = head(&two_ns, ""), .section = { section(&x, ZONE_TYPE_HTTPBL, "") }, .section_count = 1 };
-    const struct zone_file all = { .head = head(&two_ns, ""), .combined = true,
-                                   .section = { section(&x, ZONE_TYPE_IP4, "@ senders"), section(&x, ZONE_TYPE_IP6, "@ senders"),
+    const struct zone_file ip6 = { .head = head(&no_ns, ""),
+                                   .section = { section(&x, ZONE_TYPE_IP6, "") },
+                                   .section_count = 1 };
+    const struct zone_file hb = { .head = head(&two_ns, ""),
+                                  .section = { section(&x, ZONE_TYPE_HTTPBL, "") },
+                                  .section_count = 1 };
+    const struct zone_file all = { .head = head(&two_ns, ""),
+                                   .combined = true,
+                                   .section = { section(&x, ZONE_TYPE_IP4, "@ senders"),
+                                                section(&x, ZONE_TYPE_IP6, "@ senders"),
                                                 section(&x, ZONE_TYPE_HTTPBL, "harvesters") },
                                    .section_count = 3 };
     struct zone_file code = ip4;
@@ -173,8 +193,10 @@ static void test_check_refuses_every_change(void **state)
 
     (void)state;
     fixture_make(&x);
-    const struct zone_file all = { .head = head(&two_ns, ""), .combined = true,
-                                   .section = { section(&x, ZONE_TYPE_IP4, "@ senders"), section(&x, ZONE_TYPE_IP6, "@ senders"),
+    const struct zone_file all = { .head = head(&two_ns, ""),
+                                   .combined = true,
+                                   .section = { section(&x, ZONE_TYPE_IP4, "@ senders"),
+                                                section(&x, ZONE_TYPE_IP6, "@ senders"),
                                                 section(&x, ZONE_TYPE_HTTPBL, "harvesters") },
                                    .section_count = 3 };
     (void)snprintf(path, sizeof(path), "%s/export/all.combined", TEST_FIXTURES);
@@ -197,7 +219,8 @@ static void test_check_refuses_every_change(void **state)
         const char *line = text + i;
         while (line > text && line[-1] != '\n')
             line--;
-        /* A name server's or the person's name and a TTL are compared by form only: they come from the configuration as they are. */
+        /* A name server's or the person's name and a TTL are compared by form only: they come from the
+         * configuration as they are. */
         if (line[0] == '$' && line[1] != 'D' && line[2] != 'I')
             continue;
         expect_refused(&all, changed, "a changed byte");
@@ -233,8 +256,9 @@ static void test_head_refused(void **state)
         expect_refused(&f, bad[i], bad[i]);
     struct zone_facts facts;
     struct err_text why;
-    write_text("good", "$SOA 300 bl.example.org hostmaster.bl.example.org 1767225600 600 300 21600 300\n$TTL 300\n"
-                       "$TIMESTAMP 2025:12:31:23:55:00 +21900\n");
+    write_text("good",
+               "$SOA 300 bl.example.org hostmaster.bl.example.org 1767225600 600 300 21600 300\n$TTL 300\n"
+               "$TIMESTAMP 2025:12:31:23:55:00 +21900\n");
     assert_int_equal(zone_file_check(dir_fd, "good", &f, &facts, &why), TRAP_OK);
 }
 
@@ -269,7 +293,9 @@ static void test_never_listed(void **state)
         char expected[128];
 
         for (size_t k = 0; cases[i].entries[k] != NULL; k++)
-            assert_int_equal(zone_entries_add(&e, (struct zone_entry){ .prefix = prefix_made(cases[i].entries[k]) }), TRAP_OK);
+            assert_int_equal(
+                zone_entries_add(&e, (struct zone_entry){ .prefix = prefix_made(cases[i].entries[k]) }),
+                TRAP_OK);
         const enum trap_err err = zone_entries_check(e.v, e.n, &never, &why);
         if (cases[i].hit == NULL) {
             assert_int_equal(err, TRAP_OK);
@@ -289,8 +315,18 @@ static void test_threat(void **state)
         uint64_t messages;
         uint8_t threat;
     } cases[] = {
-        { 0, 0 },      { 1, 0 },      { 2, 3 },        { 10, 12 },       { 99, 24 },         { 100, 25 },
-        { 9999, 49 },  { 10000, 50 }, { 999999, 74 },  { 1000000, 75 },  { UINT64_MAX, 240 }, { 15848931924611134853ULL, 240 },
+        { 0, 0 },
+        { 1, 0 },
+        { 2, 3 },
+        { 10, 12 },
+        { 99, 24 },
+        { 100, 25 },
+        { 9999, 49 },
+        { 10000, 50 },
+        { 999999, 74 },
+        { 1000000, 75 },
+        { UINT64_MAX, 240 },
+        { 15848931924611134853ULL, 240 },
         { 15848931924611134852ULL, 239 },
     };
 
@@ -305,8 +341,9 @@ static void test_days(void **state)
         int64_t ago_s;
         uint32_t value;
     } cases[] = {
-        { 0, 0x7f001902 }, { 1, 0x7f011902 }, { 86400, 0x7f011902 }, { 3 * 86400, 0x7f031902 },
-        { 255 * 86400, 0x7fff1902 }, { 256 * 86400, 0x7fff1902 }, { -86400, 0x7f001902 },
+        { 0, 0x7f001902 },         { 1, 0x7f011902 },           { 86400, 0x7f011902 },
+        { 3 * 86400, 0x7f031902 }, { 255 * 86400, 0x7fff1902 }, { 256 * 86400, 0x7fff1902 },
+        { -86400, 0x7f001902 },
     };
 
     (void)state;
@@ -321,9 +358,16 @@ static void test_text(void **state)
         const char *text;
         enum trap_err err;
     } cases[] = {
-        { "Mail to a trap: $", TRAP_OK }, { "costs $$ 5", TRAP_OK },   { "", TRAP_EINVAL },       { " x", TRAP_EINVAL },
-        { "x ", TRAP_EINVAL },            { "a\nb", TRAP_EINVAL },     { "caf\xc3\xa9", TRAP_EINVAL }, { "see $1", TRAP_EINVAL },
-        { "see $=", TRAP_EINVAL },        { "a\tb", TRAP_EINVAL },
+        { "Mail to a trap: $", TRAP_OK },
+        { "costs $$ 5", TRAP_OK },
+        { "", TRAP_EINVAL },
+        { " x", TRAP_EINVAL },
+        { "x ", TRAP_EINVAL },
+        { "a\nb", TRAP_EINVAL },
+        { "caf\xc3\xa9", TRAP_EINVAL },
+        { "see $1", TRAP_EINVAL },
+        { "see $=", TRAP_EINVAL },
+        { "a\tb", TRAP_EINVAL },
     };
     static const struct {
         enum zone_type type;
@@ -356,7 +400,9 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    static const char *const names[] = { "senders.ip4", "senders.ip6", "harvesters.httpbl", "all.combined", "code7.ip4", "changed", "good" };
+    static const char *const names[] = { "senders.ip4",  "senders.ip6", "harvesters.httpbl",
+                                         "all.combined", "code7.ip4",   "changed",
+                                         "good" };
 
     (void)state;
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)

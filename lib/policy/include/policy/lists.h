@@ -27,8 +27,8 @@ struct lists {
 };
 TRAP_NODISCARD enum trap_err lists_load(const struct config *c, const struct acts_view *acts, wall_t as_of, struct lists *out,
                                         struct err_text *why);
-/* The same for a program that runs: a file that cannot be read now leaves its list as last_good has it, and kept says which and why ("" =
- * none). Acts are always those of now. Fails for lack of memory only. */
+/* The same for a program that runs: a file that cannot be read now leaves its list as last_good has it, and
+ * kept says which and why ("" = none). Acts are always those of now. Fails for lack of memory only. */
 TRAP_NODISCARD enum trap_err lists_reload(const struct config *c, const struct acts_view *acts, wall_t as_of,
                                           const struct lists *last_good, struct lists *out, struct err_text *kept);
 void lists_free(struct lists *l);
