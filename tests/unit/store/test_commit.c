@@ -377,6 +377,53 @@ static void test_wal_stays_short(void **state)
     scratch_end(&s);
 }
 
+/* A reader that keeps its transaction open: commits go on, and the WAL begins anew once it has ended. */
+static void test_blocked_by_a_reader(void **state)
+{
+    enum { N = 20000 };
+    struct conf_store conf = scratch_conf();
+    struct hit_work *work = calloc(N, sizeof *work);
+    struct commit_stats stats;
+    struct scratch s;
+    struct hit_log *l;
+    struct waiter w;
+    char path[PATH_TEXT_MAX];
+    sqlite3 *sq = NULL;
+    uint64_t blocked;
+
+    (void)state;
+    scratch_begin(&s, true);
+    conf.wal_max_bytes = 256 << 10;
+    l = open_log(&s, &conf);
+    assert_int_equal(one(l, &work[0]), TRAP_OK);
+    assert_int_equal(sqlite3_open(scratch_path(&s, "hits.db", path), &sq), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(sq, "BEGIN; SELECT count(*) FROM hit", NULL, NULL, NULL), SQLITE_OK);
+    waiter_init(&w);
+    for (unsigned i = 0; i < N; i++) {
+        const struct hit h = hit_of(1, i);
+
+        submit(l, &work[i], &w, &h);
+    }
+    waiter_wait(&w);
+    assert_int_equal(w.failed, 0);
+    commit_stats(hit_log_commit(l), &stats);
+    blocked = stats.wal_bytes;
+    assert_true(blocked > 4 * conf.wal_max_bytes);
+    assert_true(stats.longest_commit_us < 2000000);
+    assert_int_equal(sqlite3_exec(sq, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(sq), SQLITE_OK);
+    for (unsigned i = 0; i < 200 && stats.wal_bytes >= blocked; i++) {
+        (void)usleep(20000);
+        assert_int_equal(one(l, &work[0]), TRAP_OK);
+        commit_stats(hit_log_commit(l), &stats);
+        blocked = stats.wal_bytes > blocked ? stats.wal_bytes : blocked;
+    }
+    assert_true(stats.wal_bytes < blocked);
+    hit_log_close(&l);
+    free(work);
+    scratch_end(&s);
+}
+
 /* ---- restart ---- */
 
 static void test_sequences_go_on(void **state)
@@ -404,7 +451,7 @@ int main(void)
         cmocka_unit_test(test_many_producers),       cmocka_unit_test(test_refused_alone),
         cmocka_unit_test(test_queue_full_and_closed), cmocka_unit_test(test_disk_full_and_recovery),
         cmocka_unit_test(test_little_free_disk),     cmocka_unit_test(test_wal_stays_short),
-        cmocka_unit_test(test_sequences_go_on),
+        cmocka_unit_test(test_blocked_by_a_reader),  cmocka_unit_test(test_sequences_go_on),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -226,6 +226,59 @@ static void test_each_and_by_client(void **state)
     scratch_end(&s);
 }
 
+/* More texts than the memory of them holds: each row still leads to its own. */
+static enum trap_err check_text(const struct visit *v, void *arg)
+{
+    char site[64], page[64], agent[64];
+
+    (void)arg;
+    (void)snprintf(site, sizeof site, "s%u", (unsigned)(v->seq - 1) % 20);
+    (void)snprintf(page, sizeof page, "p%u", (unsigned)(v->seq - 1) / 2);
+    (void)snprintf(agent, sizeof agent, "a%u", (unsigned)(v->seq - 1));
+    assert_true(bytes_eq(v->site, bytes_str(site)) && bytes_eq(v->page, bytes_str(page)) && bytes_eq(v->agent, bytes_str(agent)));
+    return TRAP_OK;
+}
+
+static void test_many_texts(void **state)
+{
+    enum { ROWS = 30000 };
+    struct scratch s;
+    struct visit_log *l;
+    struct store_db *db;
+    struct job *jobs = calloc(ROWS, sizeof *jobs);
+    char(*text)[3][16] = calloc(ROWS, sizeof *text);
+    struct waiter w;
+    uint64_t after = 0;
+
+    (void)state;
+    scratch_begin(&s, true);
+    l = open_log(&s);
+    waiter_init(&w);
+    waiter_add(&w, ROWS);
+    for (unsigned i = 0; i < ROWS; i++) {
+        struct visit v = plain;
+
+        (void)snprintf(text[i][0], 16, "s%u", i % 20);
+        (void)snprintf(text[i][1], 16, "p%u", i / 2); /* the same path on two sites: two pages */
+        (void)snprintf(text[i][2], 16, "a%u", i);
+        v.site = bytes_str(text[i][0]);
+        v.page = bytes_str(text[i][1]);
+        v.agent = bytes_str(text[i][2]);
+        jobs[i] = (struct job){ .visit = { .job = { .done = on_done }, .visit = v }, .waiter = &w };
+        assert_int_equal(visit_log_submit(l, &jobs[i].visit), TRAP_OK);
+    }
+    waiter_wait(&w);
+    assert_int_equal(w.failed, 0);
+    visit_log_close(&l);
+    db = open_reader(&s);
+    while (after < ROWS)
+        assert_int_equal(visit_each(db, after, 10000, check_text, NULL, &after), TRAP_OK);
+    store_close(&db);
+    free(jobs);
+    free(text);
+    scratch_end(&s);
+}
+
 static uint32_t announced(const struct scratch *s)
 {
     struct mint_window *w = calloc(1, sizeof *w);
@@ -499,6 +552,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_each_and_by_client),
+        cmocka_unit_test(test_many_texts),
         cmocka_unit_test(test_epochs_begin_and_are_announced),
         cmocka_unit_test(test_epoch_raise),
         cmocka_unit_test(test_restored_file_raises),
