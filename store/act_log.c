@@ -53,7 +53,8 @@ enum trap_err act_append(struct store_db *db, struct act *acts, size_t n, struct
         err = db_exec(db, "COMMIT");
     if (err != TRAP_OK) {
         if (err == TRAP_EBUSY)
-            err_text_set(why, "%s: another program has been writing for %d s; try again", db->path, DB_BUSY_MS / 1000);
+            err_text_set(why, "%s: another program has been writing for %d s; try again", db->path,
+                         DB_BUSY_MS / 1000);
         else
             err_text_set(why, "%s: %s", db->path, db_error_text(db));
         if (sqlite3_get_autocommit(db->sq) == 0)
@@ -86,7 +87,8 @@ static enum trap_err give(struct store_db *db, sqlite3_stmt *st, void *arg)
     return w->fn(&a, w->arg);
 }
 
-enum trap_err act_each(struct store_db *db, uint64_t after, uint32_t limit, act_fn *fn, void *arg, uint64_t *last_out)
+enum trap_err act_each(struct store_db *db, uint64_t after, uint32_t limit, act_fn *fn, void *arg,
+                       uint64_t *last_out)
 {
     struct walk w = { fn, arg };
     const enum trap_err err = db_each(db, sql_each, &after, limit, give, &w);

@@ -16,9 +16,9 @@ struct checkpoint {
     uint64_t wal_max_bytes;
     pthread_t thread;
     sem_t wake;
-    pthread_mutex_t gate;  /* held by the writer during a batch */
+    pthread_mutex_t gate; /* held by the writer during a batch */
     pthread_cond_t opened;
-    atomic_bool wanted;    /* the gate is wanted for a checkpoint: the writer waits before its next batch */
+    atomic_bool wanted; /* the gate is wanted for a checkpoint: the writer waits before its next batch */
     atomic_bool asked, stop;
     atomic_uint_fast64_t wal_bytes, count;
     mono_t hold_next, warn_next;
@@ -32,7 +32,8 @@ static bool copy(struct checkpoint *k, int mode)
     if (rc == SQLITE_OK)
         atomic_fetch_add(&k->count, 1);
     else if ((rc & 0xff) != SQLITE_BUSY)
-        log_error("store.checkpoint.failed", LOG_STR("file", k->path), LOG_STR("error", sqlite3_errmsg(k->sq)));
+        log_error("store.checkpoint.failed", LOG_STR("file", k->path),
+                  LOG_STR("error", sqlite3_errmsg(k->sq)));
     return rc == SQLITE_OK;
 }
 
@@ -58,12 +59,14 @@ static void run_once(struct checkpoint *k)
     const mono_t now = mono_now();
 
     (void)copy(k, SQLITE_CHECKPOINT_PASSIVE);
-    if (atomic_load(&k->wal_bytes) <= 2 * k->wal_max_bytes || mono_diff(k->hold_next, now).ms > 0 || copy_while_held(k))
+    if (atomic_load(&k->wal_bytes) <= 2 * k->wal_max_bytes || mono_diff(k->hold_next, now).ms > 0 ||
+        copy_while_held(k))
         return;
     k->hold_next = mono_add(now, SPAN_MS(HOLD_PAUSE_MS));
     if (mono_diff(k->warn_next, now).ms <= 0) {
         k->warn_next = mono_add(now, SPAN_MS(WARN_PAUSE_MS));
-        log_warning("store.checkpoint.blocked", LOG_STR("file", k->path), LOG_U64("wal_bytes", atomic_load(&k->wal_bytes)),
+        log_warning("store.checkpoint.blocked", LOG_STR("file", k->path),
+                    LOG_U64("wal_bytes", atomic_load(&k->wal_bytes)),
                     LOG_STR("reason", "a reader keeps its transaction open"));
     }
 }

@@ -15,8 +15,8 @@
 #include "db.h"
 
 struct checkpoint;
-TRAP_NODISCARD enum trap_err checkpoint_start(const struct store_db *db, uint64_t wal_max_bytes, struct checkpoint **out,
-                                              struct err_text *why);
+TRAP_NODISCARD enum trap_err checkpoint_start(const struct store_db *db, uint64_t wal_max_bytes,
+                                              struct checkpoint **out, struct err_text *why);
 /* Around each batch of the writer. */
 void checkpoint_enter(struct checkpoint *k);
 void checkpoint_leave(struct checkpoint *k);

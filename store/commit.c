@@ -57,13 +57,15 @@ static bool disk_is_low(struct commit *c)
     if (mono_diff(now, c->disk_checked).ms < 1000)
         return c->disk_low;
     c->disk_checked = now;
-    c->disk_low = statvfs(c->db->dir, &vfs) == 0 && (uint64_t)vfs.f_bavail * vfs.f_frsize < c->o.free_min_bytes;
+    c->disk_low =
+        statvfs(c->db->dir, &vfs) == 0 && (uint64_t)vfs.f_bavail * vfs.f_frsize < c->o.free_min_bytes;
     return c->disk_low;
 }
 
 static bool fails_whole_batch(enum trap_err err)
 {
-    return err == TRAP_EFULL || err == TRAP_EIO || err == TRAP_ENOMEM || err == TRAP_ECORRUPT || err == TRAP_EBUSY;
+    return err == TRAP_EFULL || err == TRAP_EIO || err == TRAP_ENOMEM || err == TRAP_ECORRUPT ||
+           err == TRAP_EBUSY;
 }
 
 static void roll_back(struct commit *c)
@@ -211,7 +213,8 @@ static enum trap_err prepare_file(struct commit *c)
     return db_exec(c->db, pragma);
 }
 
-enum trap_err commit_start(struct store_db *db, const struct commit_options *o, struct commit **out, struct err_text *why)
+enum trap_err commit_start(struct store_db *db, const struct commit_options *o, struct commit **out,
+                           struct err_text *why)
 {
     struct commit *c = calloc(1, sizeof *c);
     enum trap_err err = c == NULL ? TRAP_ENOMEM : TRAP_OK;

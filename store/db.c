@@ -9,7 +9,8 @@ static bool is_full(struct store_db *db)
     sqlite3_file *wal = NULL;
     int e = 0;
 
-    if (db->sq == NULL || sqlite3_file_control(db->sq, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal) != SQLITE_OK ||
+    if (db->sq == NULL ||
+        sqlite3_file_control(db->sq, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal) != SQLITE_OK ||
         wal == NULL || wal->pMethods == NULL ||
         wal->pMethods->xFileControl(wal, SQLITE_FCNTL_LAST_ERRNO, &e) != SQLITE_OK)
         return false;
@@ -137,7 +138,8 @@ void db_bind_int(sqlite3_stmt *st, int index, int64_t v)
 void db_bind_bytes(sqlite3_stmt *st, int index, struct bytes v)
 {
     /* A null pointer would bind NULL, not the empty blob. */
-    TRAP_BUG_ON(sqlite3_bind_blob64(st, index, v.n == 0 ? "" : (const void *)v.p, v.n, SQLITE_STATIC) != SQLITE_OK);
+    TRAP_BUG_ON(sqlite3_bind_blob64(st, index, v.n == 0 ? "" : (const void *)v.p, v.n, SQLITE_STATIC) !=
+                SQLITE_OK);
 }
 
 void db_bind_ip(sqlite3_stmt *st, int index, struct ip a)
@@ -252,7 +254,8 @@ bool db_walk_is_due(struct db_walk *w)
 }
 
 /* One stretch inside one read transaction: at most *left rows. */
-static enum trap_err stretch(struct store_db *db, sqlite3_stmt *st, uint64_t *after, uint32_t *left, db_row_fn *fn, void *arg)
+static enum trap_err stretch(struct store_db *db, sqlite3_stmt *st, uint64_t *after, uint32_t *left,
+                             db_row_fn *fn, void *arg)
 {
     struct db_walk walk;
     enum trap_err err;
@@ -278,7 +281,8 @@ static enum trap_err stretch(struct store_db *db, sqlite3_stmt *st, uint64_t *af
     return err;
 }
 
-enum trap_err db_each(struct store_db *db, const char *sql, uint64_t *after, uint32_t limit, db_row_fn *fn, void *arg)
+enum trap_err db_each(struct store_db *db, const char *sql, uint64_t *after, uint32_t limit, db_row_fn *fn,
+                      void *arg)
 {
     uint32_t left = limit < DB_READ_ROWS_MAX ? limit : DB_READ_ROWS_MAX;
     enum trap_err err = TRAP_OK;

@@ -18,8 +18,8 @@
 
 enum {
     DB_STATEMENTS_MAX = 48,
-    DB_BUSY_MS = 5000,   /* a checkpoint that restarts the WAL, another appender of acts.db */
-    DB_READ_MS = 50,     /* a read transaction is ended and begun again after that */
+    DB_BUSY_MS = 5000, /* a checkpoint that restarts the WAL, another appender of acts.db */
+    DB_READ_MS = 50,   /* a read transaction is ended and begun again after that */
     DB_READ_ROWS_MAX = 10000
 };
 
@@ -63,12 +63,13 @@ void db_bind_int(sqlite3_stmt *st, int index, int64_t v);
 void db_bind_bytes(sqlite3_stmt *st, int index, struct bytes v); /* borrowed until the reset */
 void db_bind_ip(sqlite3_stmt *st, int index, struct ip a);
 void db_bind_key(sqlite3_stmt *st, int index, struct prefix key);
-struct bytes db_column_bytes(sqlite3_stmt *st, int column);      /* valid until the next step or reset */
+struct bytes db_column_bytes(sqlite3_stmt *st, int column); /* valid until the next step or reset */
 TRAP_NODISCARD enum trap_err db_column_ip(sqlite3_stmt *st, int column, struct ip *out);
 TRAP_NODISCARD enum trap_err db_column_key(sqlite3_stmt *st, int column, struct prefix *out);
 
 /* Numbers of the table meta; `missing` where there is none of that name. */
-TRAP_NODISCARD enum trap_err db_meta_get(struct store_db *db, const char *name, int64_t missing, int64_t *out);
+TRAP_NODISCARD enum trap_err db_meta_get(struct store_db *db, const char *name, int64_t missing,
+                                         int64_t *out);
 TRAP_NODISCARD enum trap_err db_meta_set(struct store_db *db, const char *name, int64_t value);
 
 /* The blobs between which all addresses of a prefix lie, and how long they are (0: either length): an index range. */
@@ -81,7 +82,8 @@ struct db_range db_range_of(struct prefix p);
 void db_bind_range(sqlite3_stmt *st, int index, const struct db_range *r);
 
 /* A file that nobody else uses, for reading; removed with store_close(), and also on failure. */
-TRAP_NODISCARD enum trap_err db_open_private(const char *path, enum store_file f, struct store_db **out, struct err_text *why);
+TRAP_NODISCARD enum trap_err db_open_private(const char *path, enum store_file f, struct store_db **out,
+                                             struct err_text *why);
 
 /* A second connection to the file of `db` for checkpoints by another thread. */
 TRAP_NODISCARD enum trap_err db_connect(const char *path, int flags, sqlite3 **out);
@@ -97,7 +99,7 @@ bool db_walk_is_due(struct db_walk *w);
 
 /* Rows by sequence. The statement: column 0 is the sequence, "> ?1", ascending, LIMIT ?2. */
 typedef enum trap_err db_row_fn(struct store_db *db, sqlite3_stmt *st, void *arg);
-TRAP_NODISCARD enum trap_err db_each(struct store_db *db, const char *sql, uint64_t *after, uint32_t limit, db_row_fn *fn,
-                                     void *arg);
+TRAP_NODISCARD enum trap_err db_each(struct store_db *db, const char *sql, uint64_t *after, uint32_t limit,
+                                     db_row_fn *fn, void *arg);
 
 #endif

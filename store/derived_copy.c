@@ -28,14 +28,16 @@ static enum trap_err fill(struct store_db *from, const char *path)
     if (err != TRAP_OK)
         return err;
     /* A scratch file: lost with the power, and made again. */
-    err = db_error(from, sqlite3_exec(to, "PRAGMA synchronous = OFF; PRAGMA journal_mode = OFF", NULL, NULL, NULL));
+    err = db_error(from,
+                   sqlite3_exec(to, "PRAGMA synchronous = OFF; PRAGMA journal_mode = OFF", NULL, NULL, NULL));
     if (err == TRAP_OK)
         err = copy_pages(from, to);
     (void)sqlite3_close(to);
     return err;
 }
 
-enum trap_err derived_copy(const char *dir, const char *scratch_dir, struct store_db **out, struct err_text *why)
+enum trap_err derived_copy(const char *dir, const char *scratch_dir, struct store_db **out,
+                           struct err_text *why)
 {
     char name[64], path[PATH_TEXT_MAX];
     struct store_db *from = NULL;

@@ -34,7 +34,8 @@ static enum trap_err parse(struct bytes text, struct mint_window *w, unsigned *l
     if (text.n == 0 || text.p[text.n - 1] != '\n')
         return TRAP_EINVAL;
     for (unsigned n = 1; bytes_split(&text, '\n', &line); n++) {
-        const bool ok = n == 1 ? bytes_eq(line, bytes_str(first_line)) : line.n == 0 || parse_line(line, w) == TRAP_OK;
+        const bool ok =
+            n == 1 ? bytes_eq(line, bytes_str(first_line)) : line.n == 0 || parse_line(line, w) == TRAP_OK;
 
         *line_out = n;
         if (!ok)
@@ -64,7 +65,8 @@ enum trap_err epochs_read(const char *dir, struct mint_window *out, struct err_t
     if (err == TRAP_OK)
         *out = *w;
     else
-        err_text_set(why, "%s:%u: damaged; remove the file and restart trapweb, which writes it anew", path, line);
+        err_text_set(why, "%s:%u: damaged; remove the file and restart trapweb, which writes it anew", path,
+                     line);
     free(w);
     buf_free(&text);
     return err == TRAP_EINVAL ? TRAP_ECORRUPT : err;

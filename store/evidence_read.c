@@ -11,20 +11,25 @@ static const char sql_mark[] = "SELECT seq FROM mark WHERE node = ?1 AND log = ?
     "WHERE sender BETWEEN ?1 AND ?2 ORDER BY sender, source, class, hour, node"
 static const char sql_evidence[] = EVIDENCE_ROWS;
 static const char sql_evidence_in[] = EVIDENCE_ROWS;
-#define LINK_COLUMNS                                                                                         \
-    "harvester, sender, node, visit, slot, day, technique, count, first_us, last_us, visited_us, visit_flags " \
+#define LINK_COLUMNS                                                                               \
+    "harvester, sender, node, visit, slot, day, technique, count, first_us, last_us, visited_us, " \
+    "visit_flags "                                                                                 \
     "FROM link "
-#define LINK_ROWS \
-    "SELECT " LINK_COLUMNS "WHERE harvester BETWEEN ?1 AND ?2 ORDER BY harvester, sender, node, visit, slot, day"
+#define LINK_ROWS          \
+    "SELECT " LINK_COLUMNS \
+    "WHERE harvester BETWEEN ?1 AND ?2 ORDER BY harvester, sender, node, visit, slot, day"
 static const char sql_link[] = LINK_ROWS;
 static const char sql_link_in[] = LINK_ROWS;
-static const char sql_link_by_sender[] = "SELECT " LINK_COLUMNS "INDEXED BY link_by_sender "
-                                         "WHERE sender BETWEEN ?1 AND ?2 ORDER BY sender, harvester, node, visit, slot, day";
-static const char sql_visitor[] = "SELECT client, count, first_us, last_us FROM visitor WHERE client BETWEEN ?1 AND ?2 "
-                                  "ORDER BY client";
+static const char sql_link_by_sender[] =
+    "SELECT " LINK_COLUMNS "INDEXED BY link_by_sender "
+    "WHERE sender BETWEEN ?1 AND ?2 ORDER BY sender, harvester, node, visit, slot, day";
+static const char sql_visitor[] =
+    "SELECT client, count, first_us, last_us FROM visitor WHERE client BETWEEN ?1 AND ?2 "
+    "ORDER BY client";
 static const char sql_network[] = "SELECT first_us FROM network WHERE source = ?1";
 #define PENDING_COLUMNS "sender, hit_node, hit, n, at_us, node, epoch, serial, slot, sender_ip FROM pending "
-static const char sql_pending[] = "SELECT " PENDING_COLUMNS "WHERE (hit_node, hit, n) > (?1, ?2, ?3) ORDER BY hit_node, hit, n";
+static const char sql_pending[] =
+    "SELECT " PENDING_COLUMNS "WHERE (hit_node, hit, n) > (?1, ?2, ?3) ORDER BY hit_node, hit, n";
 static const char sql_pending_by_sender[] = "SELECT " PENDING_COLUMNS "WHERE sender BETWEEN ?1 AND ?2 "
                                             "ORDER BY sender, hit_node, hit, n";
 
@@ -199,10 +204,15 @@ static enum trap_err give_evidence(struct prefix key, const void *rows, size_t n
     return w->fn.evidence(key, rows, n, w->arg);
 }
 
-static enum trap_err evidence_walk(struct store_db *db, const char *sql, struct row_range range, evidence_fn *fn, void *arg)
+static enum trap_err evidence_walk(struct store_db *db, const char *sql, struct row_range range,
+                                   evidence_fn *fn, void *arg)
 {
-    const struct row_walk w = { .sql = sql, .row_size = sizeof(struct evidence_row), .parse = parse_evidence,
-                                .give = give_evidence, .fn.evidence = fn, .arg = arg };
+    const struct row_walk w = { .sql = sql,
+                                .row_size = sizeof(struct evidence_row),
+                                .parse = parse_evidence,
+                                .give = give_evidence,
+                                .fn.evidence = fn,
+                                .arg = arg };
 
     return walk_rows(db, &w, range);
 }
@@ -254,10 +264,15 @@ static enum trap_err give_link_rows(struct prefix key, const void *rows, size_t 
     return err;
 }
 
-static enum trap_err link_walk(struct store_db *db, const char *sql, struct row_range range, link_fn *fn, void *arg)
+static enum trap_err link_walk(struct store_db *db, const char *sql, struct row_range range, link_fn *fn,
+                               void *arg)
 {
-    const struct row_walk w = { .sql = sql, .row_size = sizeof(struct link_row), .parse = parse_link, .give = give_links,
-                                .fn.link = fn, .arg = arg };
+    const struct row_walk w = { .sql = sql,
+                                .row_size = sizeof(struct link_row),
+                                .parse = parse_link,
+                                .give = give_links,
+                                .fn.link = fn,
+                                .arg = arg };
 
     return walk_rows(db, &w, range);
 }
@@ -274,8 +289,12 @@ enum trap_err link_in(struct store_db *db, struct prefix harvester, link_fn *fn,
 
 enum trap_err link_by_sender(struct store_db *db, struct prefix sender, link_row_fn *fn, void *arg)
 {
-    const struct row_walk w = { .sql = sql_link_by_sender, .row_size = sizeof(struct link_row), .parse = parse_link,
-                                .give = give_link_rows, .fn.link_row = fn, .arg = arg };
+    const struct row_walk w = { .sql = sql_link_by_sender,
+                                .row_size = sizeof(struct link_row),
+                                .parse = parse_link,
+                                .give = give_link_rows,
+                                .fn.link_row = fn,
+                                .arg = arg };
 
     return walk_rows(db, &w, row_range_of(sender));
 }
@@ -301,8 +320,12 @@ static enum trap_err give_visitor(struct prefix key, const void *rows, size_t n,
 
 enum trap_err visitor_each(struct store_db *db, visitor_fn *fn, void *arg)
 {
-    const struct row_walk w = { .sql = sql_visitor, .row_size = sizeof(struct visitor_row), .parse = parse_visitor,
-                                .give = give_visitor, .fn.visitor = fn, .arg = arg };
+    const struct row_walk w = { .sql = sql_visitor,
+                                .row_size = sizeof(struct visitor_row),
+                                .parse = parse_visitor,
+                                .give = give_visitor,
+                                .fn.visitor = fn,
+                                .arg = arg };
 
     return walk_rows(db, &w, row_range_all());
 }
@@ -374,14 +397,19 @@ static enum trap_err give_pending(struct prefix key, const void *rows, size_t n,
 
 enum trap_err pending_by_sender(struct store_db *db, struct prefix sender, pending_fn *fn, void *arg)
 {
-    const struct row_walk w = { .sql = sql_pending_by_sender, .row_size = sizeof(struct pending_row), .parse = parse_pending,
-                                .give = give_pending, .fn.pending = fn, .arg = arg };
+    const struct row_walk w = { .sql = sql_pending_by_sender,
+                                .row_size = sizeof(struct pending_row),
+                                .parse = parse_pending,
+                                .give = give_pending,
+                                .fn.pending = fn,
+                                .arg = arg };
 
     return walk_rows(db, &w, row_range_of(sender));
 }
 
 /* One stretch of pending_each: *last moves to what was given. */
-static enum trap_err pending_stretch(struct store_db *db, struct pending_row *last, pending_fn *fn, void *arg, bool *end_out)
+static enum trap_err pending_stretch(struct store_db *db, struct pending_row *last, pending_fn *fn, void *arg,
+                                     bool *end_out)
 {
     struct db_walk walk;
     sqlite3_stmt *st = NULL;

@@ -124,9 +124,9 @@ void derived_mark(struct derived_batch *b, struct record_id upto)
 
 /* ---- sorting and joining ---- */
 
-#define COMPARE(a, b)               \
-    do {                            \
-        if ((a) != (b))             \
+#define COMPARE(a, b)                  \
+    do {                               \
+        if ((a) != (b))                \
             return (a) < (b) ? -1 : 1; \
     } while (0)
 
@@ -250,16 +250,20 @@ static void sort_and_join(struct rows *rows, const struct kind *k)
 
 /* ---- writing ---- */
 
-#define ADD_UP "count = count + excluded.count, first_us = min(first_us, excluded.first_us), last_us = max(last_us, excluded.last_us)"
+#define ADD_UP                                                                                             \
+    "count = count + excluded.count, first_us = min(first_us, excluded.first_us), last_us = max(last_us, " \
+    "excluded.last_us)"
 
-static const char sql_evidence[] =
-    "INSERT INTO evidence (sender, source, class, hour, node, count, first_us, last_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) "
-    "ON CONFLICT DO UPDATE SET " ADD_UP;
+static const char sql_evidence[] = "INSERT INTO evidence (sender, source, class, hour, node, count, "
+                                   "first_us, last_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) "
+                                   "ON CONFLICT DO UPDATE SET " ADD_UP;
 static const char sql_link[] =
-    "INSERT INTO link (harvester, sender, node, visit, slot, day, technique, count, first_us, last_us, visited_us, visit_flags) "
+    "INSERT INTO link (harvester, sender, node, visit, slot, day, technique, count, first_us, last_us, "
+    "visited_us, visit_flags) "
     "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT DO UPDATE SET " ADD_UP;
-static const char sql_visitor[] = "INSERT INTO visitor (client, count, first_us, last_us) VALUES (?1, ?2, ?3, ?4) "
-                                  "ON CONFLICT DO UPDATE SET " ADD_UP;
+static const char sql_visitor[] =
+    "INSERT INTO visitor (client, count, first_us, last_us) VALUES (?1, ?2, ?3, ?4) "
+    "ON CONFLICT DO UPDATE SET " ADD_UP;
 static const char sql_network[] = "INSERT INTO network (source, first_us) VALUES (?1, ?2) "
                                   "ON CONFLICT DO UPDATE SET first_us = min(first_us, excluded.first_us)";
 static const char sql_pending[] =
@@ -391,9 +395,11 @@ static enum trap_err put_mark(struct store_db *db, const void *row)
     return db_run(db, st);
 }
 
-static const struct kind kind_evidence = { sizeof(struct evidence_row), evidence_cmp, evidence_join, put_evidence };
+static const struct kind kind_evidence = { sizeof(struct evidence_row), evidence_cmp, evidence_join,
+                                           put_evidence };
 static const struct kind kind_link = { sizeof(struct link_row), link_cmp, link_join, put_link };
-static const struct kind kind_visitor = { sizeof(struct visitor_row), visitor_cmp, visitor_join, put_visitor };
+static const struct kind kind_visitor = { sizeof(struct visitor_row), visitor_cmp, visitor_join,
+                                          put_visitor };
 static const struct kind kind_network = { sizeof(struct network), network_cmp, network_join, put_network };
 /* In the order in which they came: a pending row that is dropped in the same batch goes in first. */
 static const struct kind kind_pending = { sizeof(struct pending_row), NULL, NULL, put_pending };
@@ -426,8 +432,9 @@ static enum trap_err put_batch(struct store_db *db, struct derived_batch *b)
     const struct {
         struct rows *rows;
         const struct kind *kind;
-    } steps[] = { { &b->evidence, &kind_evidence }, { &b->links, &kind_link },     { &b->visitors, &kind_visitor },
-                  { &b->networks, &kind_network },  { &b->pending, &kind_pending }, { &b->dropped, &kind_drop },
+    } steps[] = { { &b->evidence, &kind_evidence }, { &b->links, &kind_link },
+                  { &b->visitors, &kind_visitor },  { &b->networks, &kind_network },
+                  { &b->pending, &kind_pending },   { &b->dropped, &kind_drop },
                   { &b->marks, &kind_mark } };
     enum trap_err err = TRAP_OK;
 
@@ -466,7 +473,9 @@ enum trap_err derived_clear(struct store_db *db)
 
     if (err != TRAP_OK)
         return err;
-    err = db_exec(db, "DELETE FROM mark; DELETE FROM evidence; DELETE FROM link; DELETE FROM visitor; DELETE FROM network;"
-                      "DELETE FROM pending; DELETE FROM meta WHERE name = 'newest_us'");
+    err = db_exec(
+        db,
+        "DELETE FROM mark; DELETE FROM evidence; DELETE FROM link; DELETE FROM visitor; DELETE FROM network;"
+        "DELETE FROM pending; DELETE FROM meta WHERE name = 'newest_us'");
     return end_transaction(db, err);
 }

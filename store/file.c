@@ -32,11 +32,13 @@ static const struct file_facts {
     [STORE_VISITS] = { "visits.db", "visits.lock", "trapweb", "keep the file and restore a backup", 16384 },
     [STORE_HITS] = { "hits.db", "hits.lock", "trapsmtp", "keep the file and restore a backup", 16384 },
     [STORE_SAMPLES] = { "samples.db", "samples.lock", "trapsmtp",
-                        "restore a backup, or move it away and run `trapline init` to begin an empty one", 4096 },
+                        "restore a backup, or move it away and run `trapline init` to begin an empty one",
+                        4096 },
     [STORE_ACTS] = { "acts.db", NULL, "trapline", "keep the file and restore a backup", 2048 },
     [STORE_DERIVED] = { "derived.db", "derived.lock", "trapexport",
                         "move it away and run `trapline rebuild`: all of it is made from the log", 65536 },
-    [STORE_PUBLISHED] = { "published.db", "published.lock", "trapexport", "keep the file and restore a backup", 4096 },
+    [STORE_PUBLISHED] = { "published.db", "published.lock", "trapexport",
+                          "keep the file and restore a backup", 4096 },
 };
 
 const char *store_file_name(enum store_file f)
@@ -79,7 +81,8 @@ static enum trap_err refuse_newer(const struct store_db *db, int version, struct
     if (version <= newest)
         return TRAP_OK;
     err_text_set(why,
-                 "%s: made by a newer Trapline (schema %d, this one knows %d); install that version, or restore a backup "
+                 "%s: made by a newer Trapline (schema %d, this one knows %d); install that version, or "
+                 "restore a backup "
                  "made by this one",
                  db->path, version, newest);
     return TRAP_ENEWER;
@@ -90,8 +93,10 @@ static enum trap_err check_version(const struct store_db *db, int version, struc
     const int newest = schema_newest(db->file);
 
     if (version < newest && db->mode == STORE_READ) {
-        err_text_set(why, "%s: made by an older Trapline (schema %d, not %d); start %s once, it brings the file up to date",
-                     db->path, version, newest, facts[db->file].made_by);
+        err_text_set(
+            why,
+            "%s: made by an older Trapline (schema %d, not %d); start %s once, it brings the file up to date",
+            db->path, version, newest, facts[db->file].made_by);
         return TRAP_EBUSY;
     }
     return refuse_newer(db, version, why);
@@ -184,7 +189,8 @@ static enum trap_err check_content(struct store_db *db, struct err_text *why)
     int rc;
 
     (void)snprintf(name, sizeof name, "%s-wal", db->path);
-    if (db->file != STORE_ACTS && (stat(name, &st) == -1 || st.st_size == 0) && immutable_uri(db->path, name, sizeof name))
+    if (db->file != STORE_ACTS && (stat(name, &st) == -1 || st.st_size == 0) &&
+        immutable_uri(db->path, name, sizeof name))
         flags |= SQLITE_OPEN_URI;
     else
         (void)snprintf(name, sizeof name, "%s", db->path);
@@ -231,7 +237,8 @@ static enum trap_err settings(struct store_db *db)
     char pragmas[256];
 
     (void)snprintf(pragmas, sizeof pragmas,
-                   "PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY;"
+                   "PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF; PRAGMA mmap_size = 0; PRAGMA "
+                   "temp_store = MEMORY;"
                    "PRAGMA cache_size = -%d",
                    facts[db->file].cache_kib);
     return db_exec(db, pragmas);
@@ -258,7 +265,8 @@ static enum trap_err connect_to(struct store_db *db, struct err_text *why)
         err = migrate(db, (int)version);
     if (err == TRAP_OK)
         err = db_meta_get(db, "node", 0, &node);
-    if (err == TRAP_OK && write && sqlite3_db_config(db->sq, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL) != SQLITE_OK)
+    if (err == TRAP_OK && write &&
+        sqlite3_db_config(db->sq, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL) != SQLITE_OK)
         err = TRAP_EIO;
     if (err != TRAP_OK)
         return say_failed(db, err, why);
@@ -303,7 +311,8 @@ static enum trap_err fill_new(struct store_db *db, const char *temp, uint8_t nod
     enum trap_err err = db_connect(temp, SQLITE_OPEN_READWRITE, &db->sq);
     const wall_t now = wall_now();
 
-    (void)snprintf(pragma, sizeof pragma, "PRAGMA page_size = 4096; PRAGMA application_id = %d; PRAGMA synchronous = FULL",
+    (void)snprintf(pragma, sizeof pragma,
+                   "PRAGMA page_size = 4096; PRAGMA application_id = %d; PRAGMA synchronous = FULL",
                    APPLICATION_ID + (int)db->file);
     if (err == TRAP_OK)
         err = db_exec(db, pragma);
@@ -416,7 +425,8 @@ enum trap_err store_open(const char *dir, enum store_file f, enum store_mode mod
     return err;
 }
 
-enum trap_err db_open_private(const char *path, enum store_file f, struct store_db **out, struct err_text *why)
+enum trap_err db_open_private(const char *path, enum store_file f, struct store_db **out,
+                              struct err_text *why)
 {
     char uri[PATH_TEXT_MAX * 3 + 32];
     struct store_db *db = calloc(1, sizeof *db);

@@ -19,16 +19,19 @@ struct hit_log {
     struct {
         struct sample_job *job;
         uint64_t seq;
-    } *copies; /* of the present batch: batch_max places */
+    } * copies; /* of the present batch: batch_max places */
     size_t copy_count, copy_max;
 };
 
 static const char sql_hit[] =
-    "INSERT INTO hit (seq, at_us, session, sender, local, local_port, helo, reverse_path, flags, size, digest, rcpt_count, "
+    "INSERT INTO hit (seq, at_us, session, sender, local, local_port, helo, reverse_path, flags, size, "
+    "digest, rcpt_count, "
     "class, address, address_key) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
-static const char sql_rcpt[] = "INSERT INTO hit_rcpt (hit, n, class, address, address_key) VALUES (?1, ?2, ?3, ?4, ?5)";
+static const char sql_rcpt[] =
+    "INSERT INTO hit_rcpt (hit, n, class, address, address_key) VALUES (?1, ?2, ?3, ?4, ?5)";
 static const char sql_session[] =
-    "INSERT INTO session (seq, at_us, session, client, local, local_port, duration_ms, helo, flags, commands, errors, hits, "
+    "INSERT INTO session (seq, at_us, session, client, local, local_port, duration_ms, helo, flags, "
+    "commands, errors, hits, "
     "refused_unknown, refused_relay, refused_limit, auth_attempts, attempt_class, attempt_address) "
     "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
 
@@ -160,8 +163,8 @@ static enum trap_err apply_session(struct commit_job *job, void *log)
 {
     struct hit_log *l = log;
     struct session_record *s = &MPSC_OWNER(job, struct session_job, job)->session;
-    const int64_t counts[] = { s->commands,        s->errors,        s->hits, s->refused_unknown, s->refused_relay,
-                               s->refused_limit, s->auth_attempts, s->attempt_class };
+    const int64_t counts[] = { s->commands,      s->errors,        s->hits,          s->refused_unknown,
+                               s->refused_relay, s->refused_limit, s->auth_attempts, s->attempt_class };
     sqlite3_stmt *st = NULL;
     enum trap_err err = l->loaded ? TRAP_OK : load(l);
 
@@ -204,9 +207,14 @@ enum trap_err hit_log_submit_session(struct hit_log *l, struct session_job *job)
 static enum trap_err start(struct hit_log *l, const struct conf_store *conf, struct err_text *why)
 {
     const struct commit_options o = {
-        .queue_max = conf->queue_max, .batch_max = conf->batch_max, .wal_max_bytes = conf->wal_max_bytes,
-        .free_min_bytes = conf->free_min_bytes, .log = l, .rolled_back = forget,
-        .batch_done = on_batch_done, .batch_arg = l,
+        .queue_max = conf->queue_max,
+        .batch_max = conf->batch_max,
+        .wal_max_bytes = conf->wal_max_bytes,
+        .free_min_bytes = conf->free_min_bytes,
+        .log = l,
+        .rolled_back = forget,
+        .batch_done = on_batch_done,
+        .batch_arg = l,
     };
     const enum trap_err err = load(l);
 
@@ -217,8 +225,8 @@ static enum trap_err start(struct hit_log *l, const struct conf_store *conf, str
     return commit_start(l->db, &o, &l->commit, why);
 }
 
-enum trap_err hit_log_open(const char *dir, const struct conf_store *conf, void (*batch_done)(void *), void *batch_arg,
-                           struct hit_log **out, struct err_text *why)
+enum trap_err hit_log_open(const char *dir, const struct conf_store *conf, void (*batch_done)(void *),
+                           void *batch_arg, struct hit_log **out, struct err_text *why)
 {
     struct hit_log *l = calloc(1, sizeof *l);
     enum trap_err err = TRAP_OK;

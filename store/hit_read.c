@@ -5,18 +5,20 @@
 
 #include <stdlib.h>
 
-#define HIT_COLUMNS                                                                                       \
+#define HIT_COLUMNS                                                                                         \
     "seq, at_us, session, sender, local, local_port, helo, reverse_path, flags, size, digest, rcpt_count, " \
     "class, address FROM hit "
-#define SESSION_COLUMNS                                                                                              \
-    "seq, at_us, session, client, local, local_port, duration_ms, helo, flags, commands, errors, hits, "              \
-    "refused_unknown, refused_relay, refused_limit, auth_attempts, attempt_class, attempt_address FROM session "
+#define SESSION_COLUMNS                                                                                  \
+    "seq, at_us, session, client, local, local_port, duration_ms, helo, flags, commands, errors, hits, " \
+    "refused_unknown, refused_relay, refused_limit, auth_attempts, attempt_class, attempt_address FROM " \
+    "session "
 
 static const char sql_each[] = "SELECT " HIT_COLUMNS "WHERE seq > ?1 ORDER BY seq LIMIT ?2";
 static const char sql_get[] = "SELECT " HIT_COLUMNS "WHERE seq = ?1";
 static const char sql_rcpts[] = "SELECT class, address FROM hit_rcpt WHERE hit = ?1 ORDER BY n";
-static const char sql_by_sender[] = "SELECT seq FROM hit INDEXED BY hit_by_sender WHERE seq >> 12 = ?1 "
-                                    "AND sender BETWEEN ?3 AND ?4 AND ?5 IN (0, length(sender)) ORDER BY seq DESC LIMIT ?2";
+static const char sql_by_sender[] =
+    "SELECT seq FROM hit INDEXED BY hit_by_sender WHERE seq >> 12 = ?1 "
+    "AND sender BETWEEN ?3 AND ?4 AND ?5 IN (0, length(sender)) ORDER BY seq DESC LIMIT ?2";
 static const char sql_by_rcpt[] =
     "SELECT seq FROM hit INDEXED BY hit_by_address WHERE seq >> 12 = ?1 AND address_key = ?3 "
     "UNION SELECT hit FROM hit_rcpt INDEXED BY hit_rcpt_by_address WHERE hit >> 12 = ?1 AND address_key = ?3 "
@@ -164,7 +166,8 @@ static enum trap_err on_session(struct store_db *db, sqlite3_stmt *st, void *arg
     return give_session(st, w->fn, w->arg);
 }
 
-enum trap_err hit_each(struct store_db *db, uint64_t after, uint32_t limit, hit_fn *fn, void *arg, uint64_t *last_out)
+enum trap_err hit_each(struct store_db *db, uint64_t after, uint32_t limit, hit_fn *fn, void *arg,
+                       uint64_t *last_out)
 {
     struct hit_walk w = { fn, arg };
     const enum trap_err err = db_each(db, sql_each, &after, limit, on_hit, &w);
@@ -174,7 +177,8 @@ enum trap_err hit_each(struct store_db *db, uint64_t after, uint32_t limit, hit_
     return err;
 }
 
-enum trap_err session_each(struct store_db *db, uint64_t after, uint32_t limit, session_fn *fn, void *arg, uint64_t *last_out)
+enum trap_err session_each(struct store_db *db, uint64_t after, uint32_t limit, session_fn *fn, void *arg,
+                           uint64_t *last_out)
 {
     struct session_walk w = { fn, arg };
     const enum trap_err err = db_each(db, sql_session_each, &after, limit, on_session, &w);
@@ -225,7 +229,8 @@ static enum trap_err give_list(struct store_db *db, struct seqlist *list, hit_fn
     return err;
 }
 
-static enum trap_err by_index(struct store_db *db, struct seqlist_query *query, uint32_t limit, hit_fn *fn, void *arg)
+static enum trap_err by_index(struct store_db *db, struct seqlist_query *query, uint32_t limit, hit_fn *fn,
+                              void *arg)
 {
     struct seqlist list = { NULL, 0 };
     enum trap_err err = hit_bounds(db, &query->last, &query->erased);

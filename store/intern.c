@@ -45,7 +45,8 @@ static struct intern_slot *slot_of(struct intern *t, uint64_t hash, struct bytes
     return &t->slots[i];
 }
 
-static enum trap_err from_file(struct intern *t, struct store_db *db, struct bytes text, int64_t owner, int64_t *id_out)
+static enum trap_err from_file(struct intern *t, struct store_db *db, struct bytes text, int64_t owner,
+                               int64_t *id_out)
 {
     const char *const sql[2] = { t->sql_find, t->sql_add };
     enum trap_err err = TRAP_ENOENT;
@@ -73,7 +74,8 @@ static enum trap_err from_file(struct intern *t, struct store_db *db, struct byt
     return err;
 }
 
-enum trap_err intern_id(struct intern *t, struct store_db *db, struct bytes text, int64_t owner, int64_t *id_out)
+enum trap_err intern_id(struct intern *t, struct store_db *db, struct bytes text, int64_t owner,
+                        int64_t *id_out)
 {
     const uint64_t hash = keyed_hash(&t->key, text) + (uint64_t)owner * 0x9e3779b97f4a7c15u;
     struct intern_slot *s = slot_of(t, hash, text, owner);

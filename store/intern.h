@@ -15,7 +15,7 @@
 enum { INTERN_SLOTS = 1 << 14, INTERN_TEXTS = INTERN_SLOTS / 4 * 3, INTERN_BYTES = 1 << 20 };
 struct intern_slot {
     uint64_t hash;
-    int64_t owner, id;  /* id 0: empty */
+    int64_t owner, id; /* id 0: empty */
     uint32_t offset, length;
 };
 struct intern {
@@ -30,6 +30,7 @@ TRAP_NODISCARD enum trap_err intern_init(struct intern *t, const char *sql_find,
 void intern_free(struct intern *t);
 void intern_clear(struct intern *t);
 /* The id of the text, from memory, the file, or a new row. */
-TRAP_NODISCARD enum trap_err intern_id(struct intern *t, struct store_db *db, struct bytes text, int64_t owner, int64_t *id_out);
+TRAP_NODISCARD enum trap_err intern_id(struct intern *t, struct store_db *db, struct bytes text,
+                                       int64_t owner, int64_t *id_out);
 
 #endif

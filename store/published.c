@@ -10,19 +10,26 @@ struct place { /* behind which a walk goes on; n = 0: at the beginning */
     size_t n;
 };
 
-static const char sql_last[] = "SELECT serial, as_of_us, at_us, entries FROM published ORDER BY serial DESC LIMIT 1";
-static const char sql_set[] = "INSERT INTO published (serial, as_of_us, at_us, policy_digest, manifest_digest, entries) "
-                              "VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+static const char sql_last[] =
+    "SELECT serial, as_of_us, at_us, entries FROM published ORDER BY serial DESC LIMIT 1";
+static const char sql_set[] =
+    "INSERT INTO published (serial, as_of_us, at_us, policy_digest, manifest_digest, entries) "
+    "VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 static const char sql_zone_find[] = "SELECT id FROM zone WHERE name = ?1";
 static const char sql_zone_add[] = "INSERT INTO zone (name) VALUES (?1)";
-static const char sql_change[] = "INSERT INTO change (serial, zone, prefix, kind, reason, until_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-static const char sql_member_add[] = "INSERT OR REPLACE INTO member (zone, prefix, change) VALUES (?1, ?2, ?3)";
+static const char sql_change[] =
+    "INSERT INTO change (serial, zone, prefix, kind, reason, until_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+static const char sql_member_add[] =
+    "INSERT OR REPLACE INTO member (zone, prefix, change) VALUES (?1, ?2, ?3)";
 static const char sql_member_remove[] = "DELETE FROM member WHERE zone = ?1 AND prefix = ?2";
 #define CHANGE_COLUMNS "c.serial, z.name, c.prefix, c.kind, c.reason, c.until_us "
-static const char sql_members[] = "SELECT " CHANGE_COLUMNS "FROM member m JOIN change c ON c.id = m.change "
-                                  "JOIN zone z ON z.id = m.zone WHERE m.zone = ?1 AND m.prefix > ?2 ORDER BY m.prefix";
-static const char sql_get[] = "SELECT " CHANGE_COLUMNS "FROM change c JOIN zone z ON z.id = c.zone WHERE c.id = ?1";
-static const char sql_inside[] = "SELECT id FROM change WHERE prefix BETWEEN ?1 AND ?2 ORDER BY id DESC LIMIT ?3";
+static const char sql_members[] =
+    "SELECT " CHANGE_COLUMNS "FROM member m JOIN change c ON c.id = m.change "
+    "JOIN zone z ON z.id = m.zone WHERE m.zone = ?1 AND m.prefix > ?2 ORDER BY m.prefix";
+static const char sql_get[] =
+    "SELECT " CHANGE_COLUMNS "FROM change c JOIN zone z ON z.id = c.zone WHERE c.id = ?1";
+static const char sql_inside[] =
+    "SELECT id FROM change WHERE prefix BETWEEN ?1 AND ?2 ORDER BY id DESC LIMIT ?3";
 static const char sql_exact[] = "SELECT id FROM change WHERE prefix = ?1 ORDER BY id DESC LIMIT ?2";
 
 /* ---- rows ---- */
@@ -93,7 +100,8 @@ static enum trap_err put_set(struct store_db *db, const struct published_set *se
     return db_run(db, st);
 }
 
-static enum trap_err put_member(struct store_db *db, int64_t zone, const uint8_t blob[PREFIX_BLOB], uint8_t kind)
+static enum trap_err put_member(struct store_db *db, int64_t zone, const uint8_t blob[PREFIX_BLOB],
+                                uint8_t kind)
 {
     const int64_t change = sqlite3_last_insert_rowid(db->sq);
     sqlite3_stmt *st = NULL;
@@ -133,8 +141,8 @@ static enum trap_err put_change(struct store_db *db, const struct published_chan
     return err == TRAP_OK ? put_member(db, zone, blob, c->kind) : err;
 }
 
-static enum trap_err put_all(struct store_db *db, const struct published_set *set, const struct published_change *changes,
-                             size_t n, struct err_text *why)
+static enum trap_err put_all(struct store_db *db, const struct published_set *set,
+                             const struct published_change *changes, size_t n, struct err_text *why)
 {
     struct published_set last = { 0 };
     enum trap_err err = published_last(db, &last);
@@ -154,8 +162,8 @@ static enum trap_err put_all(struct store_db *db, const struct published_set *se
     return err;
 }
 
-enum trap_err published_append(struct store_db *db, const struct published_set *set, const struct published_change *changes,
-                               size_t n, struct err_text *why)
+enum trap_err published_append(struct store_db *db, const struct published_set *set,
+                               const struct published_change *changes, size_t n, struct err_text *why)
 {
     enum trap_err err = db_exec(db, "BEGIN IMMEDIATE");
 
@@ -189,8 +197,8 @@ enum trap_err published_last(struct store_db *db, struct published_set *out)
 }
 
 /* One stretch inside one read transaction: *last moves to what was given. */
-static enum trap_err members_stretch(struct store_db *db, int64_t zone, struct place *last, published_fn *fn, void *arg,
-                                     bool *end_out)
+static enum trap_err members_stretch(struct store_db *db, int64_t zone, struct place *last, published_fn *fn,
+                                     void *arg, bool *end_out)
 {
     const struct place from = *last; /* the statement's own */
     struct db_walk walk;
@@ -292,7 +300,8 @@ static enum trap_err ids_of(struct store_db *db, struct prefix p, uint32_t limit
     return err;
 }
 
-enum trap_err published_history(struct store_db *db, struct prefix p, uint32_t limit, published_fn *fn, void *arg)
+enum trap_err published_history(struct store_db *db, struct prefix p, uint32_t limit, published_fn *fn,
+                                void *arg)
 {
     struct seqlist all = { NULL, 0 };
     enum trap_err err;

@@ -10,7 +10,13 @@
 #include <stdlib.h>
 #include <zstd.h>
 
-enum { DIGESTS = 1 << 16, SENDERS = 1 << 15, ZSTD_LEVEL = 1, SAMPLE_RAW_MAX = 64 << 20, OLDEST_AT_ONCE = 256 };
+enum {
+    DIGESTS = 1 << 16,
+    SENDERS = 1 << 15,
+    ZSTD_LEVEL = 1,
+    SAMPLE_RAW_MAX = 64 << 20,
+    OLDEST_AT_ONCE = 256
+};
 
 /* Direct-mapped memories: a newer entry takes the place of an older one. */
 struct sender_slot {
@@ -92,10 +98,12 @@ void sample_offer(struct sample_log *s, struct sample_job *job, uint64_t seq)
 
 /* ---- on the thread of samples.db ---- */
 
-static const char sql_insert[] = "INSERT OR REPLACE INTO sample (hit, at_us, digest, data) VALUES (?1, ?2, ?3, ?4)";
+static const char sql_insert[] =
+    "INSERT OR REPLACE INTO sample (hit, at_us, digest, data) VALUES (?1, ?2, ?3, ?4)";
 static const char sql_pages[] = "PRAGMA page_count";
 static const char sql_free_pages[] = "PRAGMA freelist_count";
-static const char sql_oldest[] = "DELETE FROM sample WHERE hit IN (SELECT hit FROM sample ORDER BY hit LIMIT ?1)";
+static const char sql_oldest[] =
+    "DELETE FROM sample WHERE hit IN (SELECT hit FROM sample ORDER BY hit LIMIT ?1)";
 static const char sql_digests[] = "SELECT digest FROM sample ORDER BY hit DESC LIMIT ?1";
 static const char sql_get[] = "SELECT data FROM sample WHERE hit = ?1";
 
@@ -171,7 +179,8 @@ static void *sample_main(void *arg)
         const enum trap_err err = write_list(s, list, &packed);
 
         if (err != TRAP_OK && !failing)
-            log_warning("store.samples.failed", LOG_STR("result", err_name(err)), LOG_STR("error", db_error_text(s->db)));
+            log_warning("store.samples.failed", LOG_STR("result", err_name(err)),
+                        LOG_STR("error", db_error_text(s->db)));
         failing = err != TRAP_OK;
         while (list != NULL) {
             struct sample_job *job = MPSC_OWNER(list, struct sample_job, node);
@@ -204,7 +213,8 @@ static enum trap_err remember_digests(struct sample_log *s)
     return err == TRAP_ENOENT ? TRAP_OK : err;
 }
 
-enum trap_err sample_log_open(const char *dir, const struct conf_store *conf, struct sample_log **out, struct err_text *why)
+enum trap_err sample_log_open(const char *dir, const struct conf_store *conf, struct sample_log **out,
+                              struct err_text *why)
 {
     struct sample_log *s = calloc(1, sizeof *s);
     enum trap_err err = s == NULL ? TRAP_ENOMEM : TRAP_OK;

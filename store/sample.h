@@ -16,8 +16,8 @@
 
 enum { SAMPLES_PER_SENDER_DAY = 3, SAMPLE_QUEUE_BYTES = 16 << 20, SAMPLE_QUEUE_MAX = 4096 };
 struct sample_log;
-TRAP_NODISCARD enum trap_err sample_log_open(const char *dir, const struct conf_store *conf, struct sample_log **out,
-                                             struct err_text *why);
+TRAP_NODISCARD enum trap_err sample_log_open(const char *dir, const struct conf_store *conf,
+                                             struct sample_log **out, struct err_text *why);
 /* Writes what waits, then ends. */
 void sample_log_close(struct sample_log **s);
 

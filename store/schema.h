@@ -9,7 +9,7 @@
 #include <store/file.h>
 
 struct migration {
-    int version;     /* 1, 2, …; 0 ends the list */
+    int version; /* 1, 2, …; 0 ends the list */
     const char *sql;
 };
 extern const struct migration *const schema_migrations[STORE_FILES];

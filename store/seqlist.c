@@ -2,7 +2,8 @@
 
 #include <stdlib.h>
 
-static enum trap_err append_rows(struct store_db *db, sqlite3_stmt *st, uint32_t limit, struct seqlist *list, size_t *room)
+static enum trap_err append_rows(struct store_db *db, sqlite3_stmt *st, uint32_t limit, struct seqlist *list,
+                                 size_t *room)
 {
     enum trap_err err = TRAP_OK;
 
@@ -42,14 +43,16 @@ enum trap_err seqlist_read(struct store_db *db, sqlite3_stmt *st, uint32_t limit
     return give(&list, append_rows(db, st, limit, &list, &room), out);
 }
 
-enum trap_err seqlist_newest(struct store_db *db, const struct seqlist_query *q, uint32_t limit, struct seqlist *out)
+enum trap_err seqlist_newest(struct store_db *db, const struct seqlist_query *q, uint32_t limit,
+                             struct seqlist *out)
 {
     struct seqlist list = { NULL, 0 };
     size_t room = 0;
     const uint64_t oldest = (q->erased + 1) >> SEQLIST_STRETCH_BITS;
     enum trap_err err = TRAP_OK;
 
-    for (uint64_t s = (q->last >> SEQLIST_STRETCH_BITS) + 1; s-- > oldest && list.n < limit && err == TRAP_OK;) {
+    for (uint64_t s = (q->last >> SEQLIST_STRETCH_BITS) + 1;
+         s-- > oldest && list.n < limit && err == TRAP_OK;) {
         sqlite3_stmt *st = NULL;
 
         err = db_statement(db, q->sql, &st);

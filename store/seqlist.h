@@ -12,7 +12,8 @@ struct seqlist {
     size_t n;
 };
 /* Runs a bound statement whose first column is a sequence, to its end. */
-TRAP_NODISCARD enum trap_err seqlist_read(struct store_db *db, sqlite3_stmt *st, uint32_t limit, struct seqlist *out);
+TRAP_NODISCARD enum trap_err seqlist_read(struct store_db *db, sqlite3_stmt *st, uint32_t limit,
+                                          struct seqlist *out);
 
 /* The same over the stretches of 4,096 sequences by which the indexes of visits and hits are cut, newest stretch first.
  * The statement: ?1 = the stretch, ?2 = the limit, the rest bound by `bind`. Each stretch is a read transaction of its own. */
@@ -24,7 +25,8 @@ struct seqlist_query {
     seqlist_bind_fn *bind;
     const void *arg;
 };
-TRAP_NODISCARD enum trap_err seqlist_newest(struct store_db *db, const struct seqlist_query *q, uint32_t limit, struct seqlist *out);
+TRAP_NODISCARD enum trap_err seqlist_newest(struct store_db *db, const struct seqlist_query *q,
+                                            uint32_t limit, struct seqlist *out);
 /* A seqlist_bind_fn: ?3 to ?5 of a struct db_range. */
 void seqlist_bind_range(sqlite3_stmt *st, const void *range);
 

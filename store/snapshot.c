@@ -10,7 +10,8 @@ bool snapshot_changed(const char *path, struct snapshot_stamp *stamp)
     struct stat st;
 
     if (stat(path, &st) == 0)
-        now = (struct snapshot_stamp){ st.st_mtim.tv_sec * 1000000000LL + st.st_mtim.tv_nsec, st.st_ino, (uint64_t)st.st_size };
+        now = (struct snapshot_stamp){ st.st_mtim.tv_sec * 1000000000LL + st.st_mtim.tv_nsec, st.st_ino,
+                                       (uint64_t)st.st_size };
     if (now.mtime_ns == stamp->mtime_ns && now.inode == stamp->inode && now.size == stamp->size)
         return false;
     *stamp = now;

@@ -10,6 +10,7 @@
 /* Compares with *stamp and updates it; a missing file is the zero stamp. */
 bool snapshot_changed(const char *path, struct snapshot_stamp *stamp);
 /* "dir/snap/name"; makes dir/snap where `make` is set. */
-TRAP_NODISCARD enum trap_err snapshot_path(const char *dir, const char *name, bool make, char *out, struct err_text *why);
+TRAP_NODISCARD enum trap_err snapshot_path(const char *dir, const char *name, bool make, char *out,
+                                           struct err_text *why);
 
 #endif

@@ -15,7 +15,15 @@ enum {
     AT_CHECKSUM = 48,
     AT_ZERO_2 = 56
 };
-enum { SLOT_HASH = 0, SLOT_OFFSET = 8, SLOT_LENGTH = 12, SLOT_CLASS = 14, SLOT_STATE = 15, SLOT_TAG = 16, SLOT_ZERO = 20 };
+enum {
+    SLOT_HASH = 0,
+    SLOT_OFFSET = 8,
+    SLOT_LENGTH = 12,
+    SLOT_CLASS = 14,
+    SLOT_STATE = 15,
+    SLOT_TAG = 16,
+    SLOT_ZERO = 20
+};
 static const char magic[8] = { 'T', 'R', 'A', 'P', 'D', 'I', 'R', '\n' };
 
 /* ---- little endian ---- */
@@ -81,7 +89,8 @@ void trap_list_free(struct trap_list *l)
     buf_free(&l->text);
 }
 
-enum trap_err trap_list_add(struct trap_list *l, struct bytes name, uint8_t klass, enum trap_state state, uint32_t tag)
+enum trap_err trap_list_add(struct trap_list *l, struct bytes name, uint8_t klass, enum trap_state state,
+                            uint32_t tag)
 {
     uint8_t *p;
 
@@ -100,8 +109,11 @@ enum trap_err trap_list_add(struct trap_list *l, struct bytes name, uint8_t klas
         return TRAP_ENOMEM;
     for (size_t i = 0; i < name.n; i++)
         p[i] = ascii_lower(name.p[i]);
-    l->items[l->n++] = (struct trap_item){ .offset = (uint32_t)l->text.n, .tag = tag, .length = (uint16_t)name.n,
-                                           .klass = klass, .state = (uint8_t)state };
+    l->items[l->n++] = (struct trap_item){ .offset = (uint32_t)l->text.n,
+                                           .tag = tag,
+                                           .length = (uint16_t)name.n,
+                                           .klass = klass,
+                                           .state = (uint8_t)state };
     buf_commit(&l->text, name.n);
     return TRAP_OK;
 }
@@ -146,7 +158,8 @@ struct trap_found trap_image_at(const struct trap_image *i, uint32_t n, struct b
     const uint8_t *slot = slot_at(i, n);
 
     *name_out = slot[SLOT_STATE] == TRAP_STATE_NONE ? bytes_of(NULL, 0) : slot_name(i, slot);
-    return (struct trap_found){ (enum trap_state)slot[SLOT_STATE], slot[SLOT_CLASS], (uint32_t)get(slot + SLOT_TAG, 4) };
+    return (struct trap_found){ (enum trap_state)slot[SLOT_STATE], slot[SLOT_CLASS],
+                                (uint32_t)get(slot + SLOT_TAG, 4) };
 }
 
 struct trap_found trap_image_find(const struct trap_image *i, struct bytes name)
@@ -243,10 +256,11 @@ enum trap_err trap_image_open(struct bytes all, struct trap_image *out)
     i.slots = (uint32_t)get(all.p + AT_SLOTS, 4);
     text_bytes = get(all.p + AT_TEXT, 8);
     memcpy(i.key.k, all.p + AT_KEY, sizeof i.key.k);
-    if (get(all.p + AT_VERSION, 4) != VERSION || get(all.p + AT_ZERO, 4) != 0 || get(all.p + AT_ZERO_2, 8) != 0 ||
-        i.slots == 0 || (i.slots & (i.slots - 1)) != 0 || text_bytes > UINT32_MAX ||
-        all.n != HEADER + (uint64_t)i.slots * SLOT + text_bytes ||
-        get(all.p + AT_CHECKSUM, 8) != keyed_hash(&i.key, bytes_skip(all, HEADER)) || !slots_ok(&i, text_bytes))
+    if (get(all.p + AT_VERSION, 4) != VERSION || get(all.p + AT_ZERO, 4) != 0 ||
+        get(all.p + AT_ZERO_2, 8) != 0 || i.slots == 0 || (i.slots & (i.slots - 1)) != 0 ||
+        text_bytes > UINT32_MAX || all.n != HEADER + (uint64_t)i.slots * SLOT + text_bytes ||
+        get(all.p + AT_CHECKSUM, 8) != keyed_hash(&i.key, bytes_skip(all, HEADER)) ||
+        !slots_ok(&i, text_bytes))
         return TRAP_ECORRUPT;
     *out = i;
     return TRAP_OK;

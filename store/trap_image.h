@@ -15,10 +15,14 @@
 #include <base/buf.h>
 #include <mail/keyed.h>
 
-enum { TRAP_LOCAL_MAX = 64, TRAP_DOMAIN_MAX = 255, TRAP_NAME_MAX = TRAP_LOCAL_MAX + 1 + TRAP_DOMAIN_MAX }; /* RFC 5321 4.5.3.1 */
+enum {
+    TRAP_LOCAL_MAX = 64,
+    TRAP_DOMAIN_MAX = 255,
+    TRAP_NAME_MAX = TRAP_LOCAL_MAX + 1 + TRAP_DOMAIN_MAX
+}; /* RFC 5321 4.5.3.1 */
 enum trap_state {
-    TRAP_STATE_NONE,    /* not in the image */
-    TRAP_STATE_LOCAL,   /* a domain that holds a trap: ours, but no trap itself */
+    TRAP_STATE_NONE,  /* not in the image */
+    TRAP_STATE_LOCAL, /* a domain that holds a trap: ours, but no trap itself */
     TRAP_STATE_TRAP,
     TRAP_STATE_RETIRED
 };
@@ -38,7 +42,8 @@ struct trap_list {
 void trap_list_init(struct trap_list *l);
 void trap_list_free(struct trap_list *l);
 /* Lower-cases the name. A name that was added before is replaced when the image is made; TRAP_STATE_LOCAL never replaces. */
-TRAP_NODISCARD enum trap_err trap_list_add(struct trap_list *l, struct bytes name, uint8_t klass, enum trap_state state, uint32_t tag);
+TRAP_NODISCARD enum trap_err trap_list_add(struct trap_list *l, struct bytes name, uint8_t klass,
+                                           enum trap_state state, uint32_t tag);
 struct bytes trap_list_name(const struct trap_list *l, size_t i);
 /* *out is initialised by the call, freed by the caller. */
 TRAP_NODISCARD enum trap_err trap_image_make(const struct trap_list *l, struct buf *out);

@@ -8,7 +8,7 @@
 struct trapdir {
     const struct config *config;
     struct buf own_bytes;
-    struct trap_image own;    /* configuration and trap_file */
+    struct trap_image own; /* configuration and trap_file */
     struct trapdir_snapshot acts;
     struct snapshot_stamp stamp;
     char path[PATH_TEXT_MAX]; /* of the snapshot */
@@ -37,15 +37,16 @@ static enum trap_err list_own(const struct config *c, struct trap_list *l, struc
         return err;
     for (size_t i = 0; i < c->trap_count && err == TRAP_OK; i++) {
         if (!trap_name_ok(bytes_str(c->traps[i].address))) {
-            err_text_set(why, "trap \"%s\": expected local@domain, %d and %d bytes at most", c->traps[i].address, TRAP_LOCAL_MAX,
-                         TRAP_DOMAIN_MAX);
+            err_text_set(why, "trap \"%s\": expected local@domain, %d and %d bytes at most",
+                         c->traps[i].address, TRAP_LOCAL_MAX, TRAP_DOMAIN_MAX);
             return TRAP_EINVAL;
         }
-        err = trapdir_list_add(l, bytes_str(c->traps[i].address), class_of(c->traps[i].klass), TRAPDIR_TAG_CONFIGURATION);
+        err = trapdir_list_add(l, bytes_str(c->traps[i].address), class_of(c->traps[i].klass),
+                               TRAPDIR_TAG_CONFIGURATION);
     }
     for (size_t i = 0; i < c->trap_domain_count && err == TRAP_OK; i++)
-        err = trap_list_add(l, bytes_str(c->trap_domains[i].name), class_of(c->trap_domains[i].klass), TRAP_STATE_TRAP,
-                            TRAPDIR_TAG_DOMAIN + (uint32_t)i);
+        err = trap_list_add(l, bytes_str(c->trap_domains[i].name), class_of(c->trap_domains[i].klass),
+                            TRAP_STATE_TRAP, TRAPDIR_TAG_DOMAIN + (uint32_t)i);
     if (err != TRAP_OK)
         err_text_set(why, "trap directory: out of memory");
     return err;
@@ -116,7 +117,8 @@ void trapdir_refresh(struct trapdir *d)
     if (!snapshot_changed(d->path, &d->stamp))
         return;
     if (trapdir_snapshot_load(d->path, &fresh, &why) != TRAP_OK) {
-        log_error("store.trapdir.refused", LOG_STR("error", why.text), LOG_STR("then", "the last good one stays"));
+        log_error("store.trapdir.refused", LOG_STR("error", why.text),
+                  LOG_STR("then", "the last good one stays"));
         return;
     }
     trapdir_snapshot_free(&d->acts);
@@ -153,7 +155,8 @@ static void join(struct bytes local, struct bytes domain, struct address *out)
 
 static struct trap_found find_in_acts(const struct trapdir *d, struct bytes name)
 {
-    return !d->acts.loaded ? (struct trap_found){ TRAP_STATE_NONE, 0, 0 } : trap_image_find(&d->acts.image, name);
+    return !d->acts.loaded ? (struct trap_found){ TRAP_STATE_NONE, 0, 0 }
+                           : trap_image_find(&d->acts.image, name);
 }
 
 static bool is_role(struct bytes local)
@@ -179,7 +182,8 @@ static struct trapdir_result decide(const struct findings *f, struct bytes local
     if (f->own_domain.state == TRAP_STATE_NONE && f->act_domain.state == TRAP_STATE_NONE)
         return r;
     r.answer = is_role(local) ? TRAPDIR_ROLE : TRAPDIR_UNKNOWN;
-    if (r.answer == TRAPDIR_ROLE || f->act_address.state == TRAP_STATE_RETIRED || f->act_domain.state == TRAP_STATE_RETIRED)
+    if (r.answer == TRAPDIR_ROLE || f->act_address.state == TRAP_STATE_RETIRED ||
+        f->act_domain.state == TRAP_STATE_RETIRED)
         return r;
     if (f->act_address.state == TRAP_STATE_TRAP)
         return trap_result(f, f->act_address.klass);
@@ -216,26 +220,33 @@ struct trapdir_result trapdir_find(const struct trapdir *d, struct bytes local, 
 
 /* ---- all ---- */
 
-static enum trap_err give_own(const struct trapdir *d, struct bytes name, struct trap_found found, trapdir_fn *fn, void *arg)
+static enum trap_err give_own(const struct trapdir *d, struct bytes name, struct trap_found found,
+                              trapdir_fn *fn, void *arg)
 {
     static const char *const origins[] = { "configuration", "file", "configuration" };
     const bool conf_domain = found.tag >= TRAPDIR_TAG_DOMAIN;
-    const struct conf_trap_domain *domain = conf_domain ? &d->config->trap_domains[found.tag - TRAPDIR_TAG_DOMAIN] : NULL;
-    struct trapdir_entry e = { name, found.klass, origins[conf_domain ? (unsigned)TRAPDIR_TAG_DOMAIN : found.tag] };
+    const struct conf_trap_domain *domain =
+        conf_domain ? &d->config->trap_domains[found.tag - TRAPDIR_TAG_DOMAIN] : NULL;
+    struct trapdir_entry e = { name, found.klass,
+                               origins[conf_domain ? (unsigned)TRAPDIR_TAG_DOMAIN : found.tag] };
 
     /* A minted domain is no static trap. An act on the name says what it is now. */
     if (domain != NULL && domain->klass == CLASS_MINTED)
         return TRAP_OK;
-    if (find_in_acts(d, name).state > TRAP_STATE_LOCAL || find_in_acts(d, trap_name_domain(name)).state == TRAP_STATE_RETIRED)
+    if (find_in_acts(d, name).state > TRAP_STATE_LOCAL ||
+        find_in_acts(d, trap_name_domain(name)).state == TRAP_STATE_RETIRED)
         return TRAP_OK;
     if (domain != NULL ? domain->unknown_accept : trap_name_is_domain(name))
         e.rcpt_class |= RCPT_CATCHALL;
     return fn(&e, arg);
 }
 
-static enum trap_err give_act(const struct trapdir *d, struct bytes name, struct trap_found found, trapdir_fn *fn, void *arg)
+static enum trap_err give_act(const struct trapdir *d, struct bytes name, struct trap_found found,
+                              trapdir_fn *fn, void *arg)
 {
-    const struct trapdir_entry e = { name, (uint8_t)(found.klass | (trap_name_is_domain(name) ? RCPT_CATCHALL : 0)), "act" };
+    const struct trapdir_entry e = { name,
+                                     (uint8_t)(found.klass | (trap_name_is_domain(name) ? RCPT_CATCHALL : 0)),
+                                     "act" };
 
     if (find_in_acts(d, trap_name_domain(name)).state == TRAP_STATE_RETIRED)
         return TRAP_OK;
@@ -252,7 +263,8 @@ static int by_name(const void *a, const void *b, void *image)
 }
 
 /* In the order of the names: that of the slots differs from one process to the next. */
-static enum trap_err each_of(const struct trapdir *d, struct trap_image image, bool own, trapdir_fn *fn, void *arg)
+static enum trap_err each_of(const struct trapdir *d, struct trap_image image, bool own, trapdir_fn *fn,
+                             void *arg)
 {
     uint32_t *slots = calloc(image.slots, sizeof *slots);
     size_t used = 0;

@@ -11,12 +11,17 @@
 #include <store/trapdir.h>
 
 /* Where an item of the configuration's image comes from. */
-enum trapdir_tag { TRAPDIR_TAG_CONFIGURATION, TRAPDIR_TAG_FILE, TRAPDIR_TAG_DOMAIN /* + index of the configured domain */ };
+enum trapdir_tag {
+    TRAPDIR_TAG_CONFIGURATION,
+    TRAPDIR_TAG_FILE,
+    TRAPDIR_TAG_DOMAIN /* + index of the configured domain */
+};
 
 /* "pristine", "recycled", "typo" -> rcpt_class. */
 TRAP_NODISCARD enum trap_err trapdir_class_parse(struct bytes in, uint8_t *klass_out);
 /* Adds a trap, and the domain of an address as local. */
-TRAP_NODISCARD enum trap_err trapdir_list_add(struct trap_list *l, struct bytes name, uint8_t klass, uint32_t tag);
+TRAP_NODISCARD enum trap_err trapdir_list_add(struct trap_list *l, struct bytes name, uint8_t klass,
+                                              uint32_t tag);
 
 /* `address class` or `domain class` a line, '#' comments. TRAP_EINVAL with file:line. */
 TRAP_NODISCARD enum trap_err trapdir_file_read(const char *path, struct trap_list *l, struct err_text *why);
@@ -28,7 +33,8 @@ struct trapdir_snapshot {
     struct trap_image image;
 };
 /* A missing file gives loaded = false. */
-TRAP_NODISCARD enum trap_err trapdir_snapshot_load(const char *path, struct trapdir_snapshot *out, struct err_text *why);
+TRAP_NODISCARD enum trap_err trapdir_snapshot_load(const char *path, struct trapdir_snapshot *out,
+                                                   struct err_text *why);
 void trapdir_snapshot_free(struct trapdir_snapshot *s);
 
 #endif

@@ -33,9 +33,13 @@ enum trap_err trapdir_snapshot_load(const char *path, struct trapdir_snapshot *o
     }
     buf_free(&s.bytes);
     if (err == TRAP_ENEWER)
-        err_text_set(why, "%s: made by a newer Trapline; `trapline trap add` or `retire` of this version makes it anew", path);
+        err_text_set(
+            why,
+            "%s: made by a newer Trapline; `trapline trap add` or `retire` of this version makes it anew",
+            path);
     else
-        err_text_set(why, "%s: damaged; any `trapline trap add` or `retire` makes it anew from the acts", path);
+        err_text_set(why, "%s: damaged; any `trapline trap add` or `retire` makes it anew from the acts",
+                     path);
     return err;
 }
 
@@ -65,7 +69,8 @@ static enum trap_err add_change(struct changes *c, const struct act *a)
     enum trap_err err;
 
     if (!trap_name_ok(a->subject) || (!retire && trapdir_class_parse(a->detail, &klass) != TRAP_OK)) {
-        log_warning("store.trapdir.act_ignored", LOG_U64("act", a->seq), LOG_STR("reason", "not a trap and its class"));
+        log_warning("store.trapdir.act_ignored", LOG_U64("act", a->seq),
+                    LOG_STR("reason", "not a trap and its class"));
         return TRAP_OK;
     }
     if (c->n == c->room) {
@@ -144,7 +149,8 @@ static enum trap_err make_image(const struct changes *c, struct buf *out)
     return err;
 }
 
-static enum trap_err build_once(const char *path, struct store_db *acts, uint64_t *last_out, struct err_text *why)
+static enum trap_err build_once(const char *path, struct store_db *acts, uint64_t *last_out,
+                                struct err_text *why)
 {
     struct changes c = { .v = NULL };
     struct buf image = { 0 };

@@ -12,7 +12,7 @@ struct visit_log {
     struct store_db *db;
     struct commit *commit;
     struct intern sites, pages, agents;
-    bool loaded;            /* the four below are what the file says */
+    bool loaded; /* the four below are what the file says */
     uint64_t next_seq, first_seq;
     uint32_t epoch;
     uint64_t epoch_serials; /* MINT_EPOCH_SERIALS; a test's file says less in meta */
@@ -20,7 +20,8 @@ struct visit_log {
     mono_t announce_next;   /* after a failure: not before */
 };
 
-static const char sql_insert[] = "INSERT INTO visit (seq, at_us, client, page, agent, recipe, flags) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+static const char sql_insert[] =
+    "INSERT INTO visit (seq, at_us, client, page, agent, recipe, flags) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 static const char sql_not_shown[] = "INSERT OR IGNORE INTO not_shown (seq) VALUES (?1)";
 static const char sql_epoch_insert[] = "INSERT INTO epoch (epoch, first_seq, started_us) VALUES (?1, ?2, ?3)";
 static const char sql_last_seq[] = "SELECT max(seq) FROM visit";
@@ -145,7 +146,8 @@ static enum trap_err keep_epoch(struct visit_log *l)
 
 /* ---- jobs ---- */
 
-static enum trap_err intern_visit(struct visit_log *l, const struct visit *v, int64_t *page_out, int64_t *agent_out)
+static enum trap_err intern_visit(struct visit_log *l, const struct visit *v, int64_t *page_out,
+                                  int64_t *agent_out)
 {
     int64_t site = 0;
     enum trap_err err = intern_id(&l->sites, l->db, bytes_take(v->site, VISIT_TEXT_MAX), 0, &site);
@@ -229,7 +231,8 @@ static void done_not_shown(struct commit_job *job, enum trap_err result)
     struct not_shown_job *n = MPSC_OWNER(job, struct not_shown_job, job);
 
     if (result != TRAP_OK)
-        log_warning("store.visit.not_shown_lost", LOG_U64("seq", n->seq), LOG_STR("result", err_name(result)));
+        log_warning("store.visit.not_shown_lost", LOG_U64("seq", n->seq),
+                    LOG_STR("result", err_name(result)));
     free(n);
 }
 
@@ -270,8 +273,9 @@ static enum trap_err begin_epoch(struct visit_log *l, struct err_text *why)
     err = l->announced >= fresh ? TRAP_OK : epochs_announce(l->db->dir, l->db->node, fresh, why);
     if (err != TRAP_OK || fresh == l->epoch)
         goto out;
-    log_warning("store.epoch.raised", LOG_U64("from", l->epoch), LOG_U64("to", fresh),
-                LOG_STR("reason", "the visits file is older than the announced epochs: restored from a backup"));
+    log_warning(
+        "store.epoch.raised", LOG_U64("from", l->epoch), LOG_U64("to", fresh),
+        LOG_STR("reason", "the visits file is older than the announced epochs: restored from a backup"));
     err = epoch_insert(l->db, fresh, l->next_seq);
     if (err != TRAP_OK)
         err_text_set(why, "%s: %s", l->db->path, db_error_text(l->db));
@@ -297,8 +301,8 @@ static enum trap_err open_file(struct visit_log *l, const char *dir, struct err_
     return begin_epoch(l, why);
 }
 
-enum trap_err visit_log_open(const char *dir, const struct conf_store *conf, void (*batch_done)(void *), void *batch_arg,
-                             struct visit_log **out, struct err_text *why)
+enum trap_err visit_log_open(const char *dir, const struct conf_store *conf, void (*batch_done)(void *),
+                             void *batch_arg, struct visit_log **out, struct err_text *why)
 {
     struct visit_log *l = calloc(1, sizeof *l);
     enum trap_err err = l == NULL ? TRAP_ENOMEM : TRAP_OK;
@@ -315,9 +319,14 @@ enum trap_err visit_log_open(const char *dir, const struct conf_store *conf, voi
         err = open_file(l, dir, why);
     if (err == TRAP_OK) {
         const struct commit_options o = {
-            .queue_max = conf->queue_max, .batch_max = conf->batch_max, .wal_max_bytes = conf->wal_max_bytes,
-            .free_min_bytes = conf->free_min_bytes, .log = l, .rolled_back = forget,
-            .batch_done = batch_done, .batch_arg = batch_arg,
+            .queue_max = conf->queue_max,
+            .batch_max = conf->batch_max,
+            .wal_max_bytes = conf->wal_max_bytes,
+            .free_min_bytes = conf->free_min_bytes,
+            .log = l,
+            .rolled_back = forget,
+            .batch_done = batch_done,
+            .batch_arg = batch_arg,
         };
 
         err = commit_start(l->db, &o, &l->commit, why);

@@ -4,17 +4,19 @@
 
 #include <stdlib.h>
 
-#define COLUMNS                                                                                            \
-    "v.seq, v.at_us, v.client, s.text, p.text, a.text, v.recipe, v.flags, n.seq IS NOT NULL "              \
-    "FROM visit v LEFT JOIN page p ON p.id = v.page LEFT JOIN site s ON s.id = p.site "                    \
+#define COLUMNS                                                                               \
+    "v.seq, v.at_us, v.client, s.text, p.text, a.text, v.recipe, v.flags, n.seq IS NOT NULL " \
+    "FROM visit v LEFT JOIN page p ON p.id = v.page LEFT JOIN site s ON s.id = p.site "       \
     "LEFT JOIN agent a ON a.id = v.agent LEFT JOIN not_shown n ON n.seq = v.seq "
 
 static const char sql_each[] = "SELECT " COLUMNS "WHERE v.seq > ?1 ORDER BY v.seq LIMIT ?2";
 static const char sql_get[] = "SELECT " COLUMNS "WHERE v.seq = ?1";
-static const char sql_by_client[] = "SELECT seq FROM visit INDEXED BY visit_by_client WHERE seq >> 12 = ?1 "
-                                    "AND client BETWEEN ?3 AND ?4 AND ?5 IN (0, length(client)) ORDER BY seq DESC LIMIT ?2";
-static const char sql_facts[] = "SELECT at_us, client, recipe, flags, EXISTS (SELECT 1 FROM not_shown WHERE seq = ?1) "
-                                "FROM visit WHERE seq = ?1";
+static const char sql_by_client[] =
+    "SELECT seq FROM visit INDEXED BY visit_by_client WHERE seq >> 12 = ?1 "
+    "AND client BETWEEN ?3 AND ?4 AND ?5 IN (0, length(client)) ORDER BY seq DESC LIMIT ?2";
+static const char sql_facts[] =
+    "SELECT at_us, client, recipe, flags, EXISTS (SELECT 1 FROM not_shown WHERE seq = ?1) "
+    "FROM visit WHERE seq = ?1";
 static const char sql_epochs[] = "SELECT epoch, first_seq, started_us FROM epoch ORDER BY epoch";
 static const char sql_last[] = "SELECT max(seq) FROM visit";
 
@@ -144,7 +146,8 @@ static enum trap_err give(struct store_db *db, sqlite3_stmt *st, void *arg)
     return err == TRAP_OK ? w->fn(&v, w->arg) : err;
 }
 
-enum trap_err visit_each(struct store_db *db, uint64_t after, uint32_t limit, visit_fn *fn, void *arg, uint64_t *last_out)
+enum trap_err visit_each(struct store_db *db, uint64_t after, uint32_t limit, visit_fn *fn, void *arg,
+                         uint64_t *last_out)
 {
     struct walk w = { fn, arg };
     const enum trap_err err = db_each(db, sql_each, &after, limit, give, &w);

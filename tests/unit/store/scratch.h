@@ -60,14 +60,18 @@ static inline uint64_t scratch_size(const struct scratch *s, const char *name)
 
 static inline struct conf_store scratch_conf(void)
 {
-    return (struct conf_store){ .queue_max = 100000, .batch_max = 1000, .wal_max_bytes = 4 << 20,
-                                .sample_max_bytes = 65536, .samples_max_bytes = 1 << 20, .free_min_bytes = 0 };
+    return (struct conf_store){ .queue_max = 100000,
+                                .batch_max = 1000,
+                                .wal_max_bytes = 4 << 20,
+                                .sample_max_bytes = 65536,
+                                .samples_max_bytes = 1 << 20,
+                                .free_min_bytes = 0 };
 }
 
-#define assert_trap_ok(call, why)                                  \
-    do {                                                           \
-        const enum trap_err result_ = (call);                      \
-        if (result_ != TRAP_OK)                                    \
+#define assert_trap_ok(call, why)                                         \
+    do {                                                                  \
+        const enum trap_err result_ = (call);                             \
+        if (result_ != TRAP_OK)                                           \
             fail_msg("%s: %s: %s", #call, err_name(result_), (why).text); \
     } while (0)
 

@@ -13,8 +13,13 @@ static struct store_db *open_db(const struct scratch *s, enum store_mode mode)
     return db;
 }
 
-static const struct act plain = { .at = { 11 }, .until = { 22 }, .kind = ACT_DENY, .subject = BYTES_INIT("203.0.113.0/24"),
-                                  .detail = BYTES_INIT("d\0d"), .who = BYTES_INIT("root"), .why = BYTES_INIT("abuse report") };
+static const struct act plain = { .at = { 11 },
+                                  .until = { 22 },
+                                  .kind = ACT_DENY,
+                                  .subject = BYTES_INIT("203.0.113.0/24"),
+                                  .detail = BYTES_INIT("d\0d"),
+                                  .who = BYTES_INIT("root"),
+                                  .why = BYTES_INIT("abuse report") };
 
 static enum trap_err on_act(const struct act *a, void *arg)
 {
@@ -25,8 +30,8 @@ static enum trap_err on_act(const struct act *a, void *arg)
     assert_int_equal(a->at.us, 11);
     assert_int_equal(a->until.us, 22);
     assert_int_equal(a->kind, ACT_DENY);
-    assert_true(bytes_eq(a->subject, plain.subject) && bytes_eq(a->detail, plain.detail) && bytes_eq(a->who, plain.who) &&
-                bytes_eq(a->why, plain.why));
+    assert_true(bytes_eq(a->subject, plain.subject) && bytes_eq(a->detail, plain.detail) &&
+                bytes_eq(a->who, plain.who) && bytes_eq(a->why, plain.why));
     return TRAP_OK;
 }
 
@@ -114,8 +119,11 @@ static void test_append_is_atomic(void **state)
     (void)state;
     scratch_begin(&s, true);
     assert_int_equal(sqlite3_open(scratch_path(&s, "acts.db", path), &sq), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(sq, "CREATE TRIGGER no_third BEFORE INSERT ON act WHEN new.seq = 3 "
-                                      "BEGIN SELECT raise(ABORT, 'no third'); END", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(sq,
+                                  "CREATE TRIGGER no_third BEFORE INSERT ON act WHEN new.seq = 3 "
+                                  "BEGIN SELECT raise(ABORT, 'no third'); END",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
     assert_int_equal(sqlite3_close(sq), SQLITE_OK);
     db = open_db(&s, STORE_WRITE);
     assert_int_not_equal(act_append(db, acts, 3, &why), TRAP_OK);

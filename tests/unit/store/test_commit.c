@@ -13,8 +13,13 @@ static struct hit hit_of(unsigned producer, unsigned number)
 {
     static const struct hit_rcpt rcpt = { RCPT_MINTED, BYTES_INIT("a@quellwerft.example") };
 
-    return (struct hit){ .at = { 1 }, .session = producer, .sender = ip_v4(9, 9, 9, 9), .local = ip_v4(9, 9, 9, 8), .size = number,
-                         .rcpts = &rcpt, .rcpt_count = 1 };
+    return (struct hit){ .at = { 1 },
+                         .session = producer,
+                         .sender = ip_v4(9, 9, 9, 9),
+                         .local = ip_v4(9, 9, 9, 8),
+                         .size = number,
+                         .rcpts = &rcpt,
+                         .rcpt_count = 1 };
 }
 
 struct hit_work {
@@ -448,10 +453,10 @@ static void test_sequences_go_on(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_many_producers),       cmocka_unit_test(test_refused_alone),
+        cmocka_unit_test(test_many_producers),        cmocka_unit_test(test_refused_alone),
         cmocka_unit_test(test_queue_full_and_closed), cmocka_unit_test(test_disk_full_and_recovery),
-        cmocka_unit_test(test_little_free_disk),     cmocka_unit_test(test_wal_stays_short),
-        cmocka_unit_test(test_blocked_by_a_reader),  cmocka_unit_test(test_sequences_go_on),
+        cmocka_unit_test(test_little_free_disk),      cmocka_unit_test(test_wal_stays_short),
+        cmocka_unit_test(test_blocked_by_a_reader),   cmocka_unit_test(test_sequences_go_on),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

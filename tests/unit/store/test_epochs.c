@@ -32,7 +32,13 @@ static void test_announce_only_grows(void **state)
     static const struct {
         uint8_t node;
         uint32_t newest, then, count;
-    } steps[] = { { 7, 1, 1, 1 }, { 7, 3, 3, 3 }, { 7, 2, 3, 3 }, { 7, 4, 4, 4 }, { 7, 5, 5, 4 }, { 255, 9, 9, 4 }, { 0, UINT32_MAX, UINT32_MAX, 4 } };
+    } steps[] = { { 7, 1, 1, 1 },
+                  { 7, 3, 3, 3 },
+                  { 7, 2, 3, 3 },
+                  { 7, 4, 4, 4 },
+                  { 7, 5, 5, 4 },
+                  { 255, 9, 9, 4 },
+                  { 0, UINT32_MAX, UINT32_MAX, 4 } };
     struct scratch s;
     struct mint_window *w = malloc(sizeof *w);
     struct snapshot_stamp stamp = { 0 };
@@ -58,8 +64,15 @@ static void test_damaged(void **state)
 {
     static const char good[] = "trapline-epochs 1\n7 12\n";
     static const char *const bad[] = {
-        "", "trapline-epochs 2\n7 12\n", "trapline-epochs 1\n256 1\n", "trapline-epochs 1\n7 0\n", "trapline-epochs 1\n7 12\n7 13\n",
-        "trapline-epochs 1\n7\n", "trapline-epochs 1\n7 12 13\n", "trapline-epochs 1\n-7 12\n", "trapline-epochs 1\n7 4294967296\n",
+        "",
+        "trapline-epochs 2\n7 12\n",
+        "trapline-epochs 1\n256 1\n",
+        "trapline-epochs 1\n7 0\n",
+        "trapline-epochs 1\n7 12\n7 13\n",
+        "trapline-epochs 1\n7\n",
+        "trapline-epochs 1\n7 12 13\n",
+        "trapline-epochs 1\n-7 12\n",
+        "trapline-epochs 1\n7 4294967296\n",
         "7 12\n",
     };
     struct scratch s;
@@ -73,7 +86,8 @@ static void test_damaged(void **state)
         if (epochs_read(s.dir, w, &why) != TRAP_ECORRUPT)
             fail_msg("'%s' was read", bad[i]);
         assert_non_null(strstr(why.text, "snap/epochs:"));
-        assert_int_equal(epochs_announce(s.dir, 7, 20, &why), TRAP_ECORRUPT); /* not written over: others' lines would be lost */
+        assert_int_equal(epochs_announce(s.dir, 7, 20, &why),
+                         TRAP_ECORRUPT); /* not written over: others' lines would be lost */
     }
     for (size_t n = 0; n < sizeof good - 1; n++) { /* cut short */
         write_snapshot(&s, good, n);

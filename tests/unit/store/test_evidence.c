@@ -46,7 +46,8 @@ static void test_sources(void **state)
         /* the key of the client gives the same network as its address */
         assert_int_equal(source_of_network(ip_key(ip).ip), source);
     }
-    assert_string_equal(source_text(source_of_batch(200, (1ull << 48) - 1), out), "batch 200/281474976710655");
+    assert_string_equal(source_text(source_of_batch(200, (1ull << 48) - 1), out),
+                        "batch 200/281474976710655");
     assert_int_equal(source_kind(source_of_batch(255, 1)), SOURCE_BATCH);
     assert_string_equal(source_text(source_of_node(SOURCE_AGED, 9), out), "aged 9");
     assert_string_equal(source_text(source_of_node(SOURCE_PENDING, 255), out), "pending 255");
@@ -75,8 +76,9 @@ static enum trap_err on_evidence(struct prefix sender, const struct evidence_row
     for (size_t i = 0; i < n; i++) {
         assert_int_equal(prefix_cmp(rows[i].sender, sender), 0);
         g->n += (size_t)snprintf(g->text + g->n, sizeof g->text - g->n, " %llu/%u/%u/%u:%ux%lld-%lld",
-                                 (unsigned long long)rows[i].source & 0xff, rows[i].klass, rows[i].hour, rows[i].node,
-                                 rows[i].count, (long long)rows[i].first.us, (long long)rows[i].last.us);
+                                 (unsigned long long)rows[i].source & 0xff, rows[i].klass, rows[i].hour,
+                                 rows[i].node, rows[i].count, (long long)rows[i].first.us,
+                                 (long long)rows[i].last.us);
     }
     g->n += (size_t)snprintf(g->text + g->n, sizeof g->text - g->n, "]");
     return TRAP_OK;
@@ -88,19 +90,25 @@ static const struct {
     uint32_t hour;
     uint8_t node;
     int64_t at;
-} hits[] = { { "9.0.0.1", 2, 1, 10, 1, 50 },  { "9.0.0.1", 2, 1, 10, 1, 40 }, { "9.0.0.1", 1, 1, 10, 1, 60 },
-             { "9.0.0.1", 2, 1, 10, 2, 45 },  { "9.0.0.1", 2, 2, 10, 1, 46 }, { "9.0.0.1", 2, 1, 9, 1, 30 },
-             { "10.0.0.1", 1, 1, 10, 1, 70 }, { "2a00::1", 1, 1, 10, 1, 80 }, { "2a00::ffff", 1, 1, 10, 1, 90 },
-             { "2a00:0:0:1::", 1, 1, 1, 1, 95 } };
+} hits[] = { { "9.0.0.1", 2, 1, 10, 1, 50 },    { "9.0.0.1", 2, 1, 10, 1, 40 },
+             { "9.0.0.1", 1, 1, 10, 1, 60 },    { "9.0.0.1", 2, 1, 10, 2, 45 },
+             { "9.0.0.1", 2, 2, 10, 1, 46 },    { "9.0.0.1", 2, 1, 9, 1, 30 },
+             { "10.0.0.1", 1, 1, 10, 1, 70 },   { "2a00::1", 1, 1, 10, 1, 80 },
+             { "2a00::ffff", 1, 1, 10, 1, 90 }, { "2a00:0:0:1::", 1, 1, 1, 1, 95 } };
 enum { HITS = sizeof hits / sizeof hits[0] };
-static const char all_rows[] =
-    "[9.0.0.1 1/1/10/1:1x60-60 2/1/9/1:1x30-30 2/1/10/1:2x40-50 2/1/10/2:1x45-45 2/2/10/1:1x46-46][10.0.0.1 1/1/10/1:1x70-70]"
-    "[2a00::/64 1/1/10/1:2x80-90][2a00:0:0:1::/64 1/1/1/1:1x95-95]";
+static const char all_rows[] = "[9.0.0.1 1/1/10/1:1x60-60 2/1/9/1:1x30-30 2/1/10/1:2x40-50 2/1/10/2:1x45-45 "
+                               "2/2/10/1:1x46-46][10.0.0.1 1/1/10/1:1x70-70]"
+                               "[2a00::/64 1/1/10/1:2x80-90][2a00:0:0:1::/64 1/1/1/1:1x95-95]";
 
 static void add_hit(struct derived_batch *b, size_t i)
 {
-    const struct evidence_row r = { .sender = key(hits[i].sender), .source = hits[i].source, .klass = hits[i].klass,
-                                    .hour = hits[i].hour, .node = hits[i].node, .count = 1, .first = { hits[i].at },
+    const struct evidence_row r = { .sender = key(hits[i].sender),
+                                    .source = hits[i].source,
+                                    .klass = hits[i].klass,
+                                    .hour = hits[i].hour,
+                                    .node = hits[i].node,
+                                    .count = 1,
+                                    .first = { hits[i].at },
                                     .last = { hits[i].at } };
 
     derived_add_evidence(b, &r);
@@ -144,9 +152,9 @@ static void test_evidence_in(void **state)
     static const struct {
         const char *prefix;
         size_t groups;
-    } cases[] = { { "9.0.0.1", 1 },  { "9.0.0.0/24", 1 }, { "8.0.0.0/6", 2 },    { "9.0.0.2", 0 },     { "0.0.0.0/0", 2 },
-                  { "2a00::7", 1 },  { "2a00::/64", 1 },  { "2a00::/63", 2 },    { "2a00::/16", 2 },  { "::/0", 4 },
-                  { "2b00::/16", 0 } };
+    } cases[] = { { "9.0.0.1", 1 },   { "9.0.0.0/24", 1 }, { "8.0.0.0/6", 2 }, { "9.0.0.2", 0 },
+                  { "0.0.0.0/0", 2 }, { "2a00::7", 1 },    { "2a00::/64", 1 }, { "2a00::/63", 2 },
+                  { "2a00::/16", 2 }, { "::/0", 4 },       { "2b00::/16", 0 } };
     struct scratch s;
     struct store_db *db;
     struct derived_batch *b = NULL;
@@ -180,10 +188,11 @@ static enum trap_err on_links(struct prefix harvester, const struct link_row *ro
     g->groups++;
     g->n += (size_t)snprintf(g->text + g->n, sizeof g->text - g->n, "[%s", prefix_text(harvester, p));
     for (size_t i = 0; i < n; i++)
-        g->n += (size_t)snprintf(g->text + g->n, sizeof g->text - g->n, " %s/%u/%llu/%u/%u:%u t%u %lld-%lld v%lld f%u",
-                                 prefix_text(rows[i].sender, q), rows[i].node, (unsigned long long)rows[i].visit, rows[i].slot,
-                                 rows[i].day, rows[i].count, rows[i].technique, (long long)rows[i].first.us,
-                                 (long long)rows[i].last.us, (long long)rows[i].visited.us, rows[i].visit_flags);
+        g->n += (size_t)snprintf(
+            g->text + g->n, sizeof g->text - g->n, " %s/%u/%llu/%u/%u:%u t%u %lld-%lld v%lld f%u",
+            prefix_text(rows[i].sender, q), rows[i].node, (unsigned long long)rows[i].visit, rows[i].slot,
+            rows[i].day, rows[i].count, rows[i].technique, (long long)rows[i].first.us,
+            (long long)rows[i].last.us, (long long)rows[i].visited.us, rows[i].visit_flags);
     g->n += (size_t)snprintf(g->text + g->n, sizeof g->text - g->n, "]");
     return TRAP_OK;
 }
@@ -199,8 +208,17 @@ static void test_links(void **state)
     struct store_db *db;
     struct derived_batch *b = NULL;
     struct group_log g = { .n = 0 };
-    struct link_row r = { .harvester = key("9.9.9.9"), .sender = key("8.8.8.8"), .node = 7, .visit = 1234567890123, .slot = 3,
-                          .technique = 200, .day = 20000, .count = 1, .first = { 5 }, .last = { 5 }, .visited = { 3 },
+    struct link_row r = { .harvester = key("9.9.9.9"),
+                          .sender = key("8.8.8.8"),
+                          .node = 7,
+                          .visit = 1234567890123,
+                          .slot = 3,
+                          .technique = 200,
+                          .day = 20000,
+                          .count = 1,
+                          .first = { 5 },
+                          .last = { 5 },
+                          .visited = { 3 },
                           .visit_flags = 65 };
 
     (void)state;
@@ -248,7 +266,11 @@ static void test_visitors_and_networks(void **state)
     static const struct {
         const char *client;
         int64_t at;
-    } visits[] = { { "9.9.9.9", 50 }, { "9.9.9.8", 30 }, { "9.9.9.9", 70 }, { "2a00:0:0:1::", 20 }, { "2a00:0:0:2::", 10 } };
+    } visits[] = { { "9.9.9.9", 50 },
+                   { "9.9.9.8", 30 },
+                   { "9.9.9.9", 70 },
+                   { "2a00:0:0:1::", 20 },
+                   { "2a00:0:0:2::", 10 } };
     struct scratch s;
     struct store_db *db;
     struct derived_batch *b = NULL;
@@ -306,8 +328,16 @@ static void test_pending_and_marks(void **state)
     struct scratch s;
     struct store_db *db;
     struct derived_batch *b = NULL;
-    struct pending_row r = { .hit_node = 7, .hit = 5, .n = 1, .sender = key("9.9.9.9"), .at = { 77 }, .node = 8, .epoch = 3,
-                             .serial = 134217727, .slot = 7, .sender_ip = ip_v4(9, 9, 9, 9) };
+    struct pending_row r = { .hit_node = 7,
+                             .hit = 5,
+                             .n = 1,
+                             .sender = key("9.9.9.9"),
+                             .at = { 77 },
+                             .node = 8,
+                             .epoch = 3,
+                             .serial = 134217727,
+                             .slot = 7,
+                             .sender_ip = ip_v4(9, 9, 9, 9) };
     struct pending_row got = { 0 };
     uint64_t seq = 9;
     size_t n = 0;

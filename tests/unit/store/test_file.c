@@ -37,8 +37,8 @@ static void overwrite(const struct scratch *s, const char *name, off_t at, const
 }
 
 /* Refused with this result and a text that holds `says`; file byte-identical, and nothing beside it. */
-static void check_refused(const struct scratch *s, enum store_file f, enum store_mode mode, enum trap_err expected,
-                          const char *says)
+static void check_refused(const struct scratch *s, enum store_file f, enum store_mode mode,
+                          enum trap_err expected, const char *says)
 {
     const char *name = store_file_name(f);
     struct err_text why = { "" };
@@ -186,12 +186,14 @@ static void test_damage_is_refused(void **state)
         const char *name = store_file_name((enum store_file)f);
 
         /* Pages enough, so that the damage lies in one that opening does not read. */
-        (void)snprintf(sql, sizeof sql,
-                       "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) "
-                       "INSERT INTO meta SELECT 'filler of some length, so that it takes pages ' || i, i FROM n");
+        (void)snprintf(
+            sql, sizeof sql,
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) "
+            "INSERT INTO meta SELECT 'filler of some length, so that it takes pages ' || i, i FROM n");
         execute(&s, name, sql);
         assert_true(scratch_size(&s, name) > 8 * 4096);
-        overwrite(&s, name, (off_t)scratch_size(&s, name) - 2 * 4096, "this is not a page of a tree at all, is it?");
+        overwrite(&s, name, (off_t)scratch_size(&s, name) - 2 * 4096,
+                  "this is not a page of a tree at all, is it?");
         check_refused(&s, (enum store_file)f, STORE_WRITE, TRAP_ECORRUPT, "damaged");
         overwrite(&s, name, 0, "Not a database at all");
         check_refused(&s, (enum store_file)f, STORE_WRITE, TRAP_ECORRUPT, "damaged");
@@ -247,7 +249,10 @@ static void test_one_writer(void **state)
 
         assert_true(child != -1);
         if (child == 0)
-            _exit(store_open(s.dir, STORE_HITS, STORE_WRITE, &other, &why) == TRAP_EBUSY && why.text[0] != '\0' ? 0 : 1);
+            _exit(store_open(s.dir, STORE_HITS, STORE_WRITE, &other, &why) == TRAP_EBUSY &&
+                          why.text[0] != '\0'
+                      ? 0
+                      : 1);
         assert_int_equal(waitpid(child, &status, 0), child);
         assert_int_equal(status, 0);
     }

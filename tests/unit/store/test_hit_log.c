@@ -90,7 +90,8 @@ static enum trap_err on_hit(const struct hit *h, void *arg)
     s->last = *h;
     for (size_t i = 0; i < h->rcpt_count && i < 4; i++) {
         s->rcpts[i] = h->rcpts[i];
-        (void)snprintf(s->text[i], 64, "%.*s", (int)h->rcpts[i].address.n, (const char *)h->rcpts[i].address.p);
+        (void)snprintf(s->text[i], 64, "%.*s", (int)h->rcpts[i].address.n,
+                       (const char *)h->rcpts[i].address.p);
     }
     (void)snprintf(s->helo, sizeof s->helo, "%.*s", (int)h->helo.n, (const char *)h->helo.p);
     (void)snprintf(s->path, sizeof s->path, "%.*s", (int)h->reverse_path.n, (const char *)h->reverse_path.p);
@@ -157,7 +158,8 @@ static void test_round_trip(void **state)
     assert_int_equal(hit_get(db, 4, on_hit, &seen), TRAP_ENOENT);
 
     seen.n = 0;
-    assert_int_equal(hit_by_rcpt(db, BYTES("RUNAhalverkom471@quellwerft.EXAMPLE"), 10, on_hit, &seen), TRAP_OK);
+    assert_int_equal(hit_by_rcpt(db, BYTES("RUNAhalverkom471@quellwerft.EXAMPLE"), 10, on_hit, &seen),
+                     TRAP_OK);
     assert_int_equal(seen.n, 3);
     assert_int_equal(seen.last.seq, 1); /* newest first */
     seen.n = 0;
@@ -228,10 +230,22 @@ static enum trap_err on_session(const struct session_record *r, void *arg)
 static void test_sessions(void **state)
 {
     const struct conf_store conf = scratch_conf();
-    const struct session_record r = { .at = { 77 }, .session = 5, .client = ip_v4(198, 51, 100, 1), .local = ip_v4(192, 0, 2, 1),
-                                      .local_port = 25, .duration_ms = 1234, .helo = BYTES("helo.example"), .flags = HIT_EARLY_TALK,
-                                      .commands = 1, .errors = 2, .hits = 3, .refused_unknown = 4, .refused_relay = 5,
-                                      .refused_limit = 6, .auth_attempts = 7, .attempt_class = RCPT_PRISTINE,
+    const struct session_record r = { .at = { 77 },
+                                      .session = 5,
+                                      .client = ip_v4(198, 51, 100, 1),
+                                      .local = ip_v4(192, 0, 2, 1),
+                                      .local_port = 25,
+                                      .duration_ms = 1234,
+                                      .helo = BYTES("helo.example"),
+                                      .flags = HIT_EARLY_TALK,
+                                      .commands = 1,
+                                      .errors = 2,
+                                      .hits = 3,
+                                      .refused_unknown = 4,
+                                      .refused_relay = 5,
+                                      .refused_limit = 6,
+                                      .auth_attempts = 7,
+                                      .attempt_class = RCPT_PRISTINE,
                                       .attempt_address = BYTES("sales@shop.example") };
     struct session_record got = { 0 };
     struct scratch s;
@@ -261,8 +275,9 @@ static void test_sessions(void **state)
     assert_int_equal(got.session, 5);
     assert_int_equal(got.duration_ms, 1234);
     assert_int_equal(got.flags, HIT_EARLY_TALK);
-    assert_int_equal(got.commands * 1000000 + got.errors * 100000 + got.hits * 10000 + got.refused_unknown * 1000 +
-                         got.refused_relay * 100 + got.refused_limit * 10 + got.auth_attempts,
+    assert_int_equal(got.commands * 1000000 + got.errors * 100000 + got.hits * 10000 +
+                         got.refused_unknown * 1000 + got.refused_relay * 100 + got.refused_limit * 10 +
+                         got.auth_attempts,
                      1234567);
     assert_int_equal(got.attempt_class, RCPT_PRISTINE);
     assert_true(ip_eq(got.client, r.client) && ip_eq(got.local, r.local));
@@ -294,9 +309,9 @@ static void test_which_samples_are_kept(void **state)
         { 1, 100, 0, true },  /* new digest */
         { 1, 100, 0, false }, /* the same again */
         { 2, 100, 0, true },  /* known digest, sender's first of the day */
-        { 2, 100, 0, false },
-        { 1, 101, 0, true },  { 1, 102, 0, true }, { 1, 103, 0, false }, /* three a day */
-        { 1, 103, 1, true },  /* next day */
+        { 2, 100, 0, false }, { 1, 101, 0, true },
+        { 1, 102, 0, true },  { 1, 103, 0, false }, /* three a day */
+        { 1, 103, 1, true },                        /* next day */
         { 2, 101, 1, true },
     };
     const struct conf_store conf = scratch_conf();
@@ -374,7 +389,8 @@ static void test_samples_stay_in_budget(void **state)
         assert_int_equal(append(l, &job, &h), TRAP_OK);
     }
     hit_log_close(&l);
-    assert_true(scratch_size(&s, "samples.db") <= (256 << 10) + (2 << 20)); /* the budget and what one transaction brings */
+    assert_true(scratch_size(&s, "samples.db") <=
+                (256 << 10) + (2 << 20)); /* the budget and what one transaction brings */
     db = open_reader(&s, STORE_SAMPLES);
     assert_false(has_sample(db, 1, BYTES("")));
     assert_true(has_sample(db, 200, bytes_of(noise, sizeof noise)));
@@ -407,13 +423,17 @@ static void test_bytes_a_hit(void **state)
             h.at.us += (int64_t)(done + i) * 86400;
             h.session = random_of(&x) << 32 | random_of(&x);
             if (random_of(&x) % 10)
-                h.sender = ip_v4((uint8_t)random_of(&x), (uint8_t)random_of(&x), (uint8_t)random_of(&x), (uint8_t)random_of(&x));
+                h.sender = ip_v4((uint8_t)random_of(&x), (uint8_t)random_of(&x), (uint8_t)random_of(&x),
+                                 (uint8_t)random_of(&x));
             else
                 for (unsigned b = 0; b < 16; b++)
                     h.sender.b[b] = (uint8_t)(b == 0 ? 0x2a : random_of(&x));
-            (void)snprintf(text[i][0], 96, "host-%u.provider-%u.example", (unsigned)random_of(&x) % 4000, (unsigned)random_of(&x) % 40);
-            (void)snprintf(text[i][1], 96, "news-%u@marketing-%u.example", (unsigned)random_of(&x) % 9000, (unsigned)random_of(&x) % 99);
-            (void)snprintf(text[i][2], 96, "runahalverkom%u@quellwerft.example", (unsigned)random_of(&x) % 9999);
+            (void)snprintf(text[i][0], 96, "host-%u.provider-%u.example", (unsigned)random_of(&x) % 4000,
+                           (unsigned)random_of(&x) % 40);
+            (void)snprintf(text[i][1], 96, "news-%u@marketing-%u.example", (unsigned)random_of(&x) % 9000,
+                           (unsigned)random_of(&x) % 99);
+            (void)snprintf(text[i][2], 96, "runahalverkom%u@quellwerft.example",
+                           (unsigned)random_of(&x) % 9999);
             h.helo = bytes_str(text[i][0]);
             h.reverse_path = bytes_str(text[i][1]);
             to[i] = (struct hit_rcpt){ RCPT_MINTED, bytes_str(text[i][2]) };

@@ -20,16 +20,20 @@ static enum trap_err on_change(const struct published_change *c, void *arg)
     struct text *t = arg;
     char p[PREFIX_TEXT_MAX];
 
-    t->n += (size_t)snprintf(t->text + t->n, sizeof t->text - t->n, "%u %.*s %s %u %.*s %lld\n", c->serial, (int)c->zone.n,
-                             (const char *)c->zone.p, prefix_text(c->prefix, p), c->kind, (int)c->reason.n,
-                             (const char *)c->reason.p, (long long)c->until.us);
+    t->n += (size_t)snprintf(t->text + t->n, sizeof t->text - t->n, "%u %.*s %s %u %.*s %lld\n", c->serial,
+                             (int)c->zone.n, (const char *)c->zone.p, prefix_text(c->prefix, p), c->kind,
+                             (int)c->reason.n, (const char *)c->reason.p, (long long)c->until.us);
     return TRAP_OK;
 }
 
 static void append(struct store_db *db, uint32_t serial, const struct published_change *changes, size_t n)
 {
-    const struct published_set set = { .serial = serial, .as_of = { 10 + serial }, .at = { 20 + serial },
-                                       .policy_digest = BYTES("p"), .manifest_digest = BYTES("m"), .entries = n };
+    const struct published_set set = { .serial = serial,
+                                       .as_of = { 10 + serial },
+                                       .at = { 20 + serial },
+                                       .policy_digest = BYTES("p"),
+                                       .manifest_digest = BYTES("m"),
+                                       .entries = n };
     struct err_text why = { "" };
 
     assert_trap_ok(published_append(db, &set, changes, n, &why), why);
@@ -54,7 +58,12 @@ static void test_append_members_history(void **state)
             { 0, BYTES("a.example"), prefix("9.9.9.0/24"), PUBLISHED_ADDED, BYTES("evidence"), { 100 } },
             { 0, BYTES("a.example"), prefix("2a00::/64"), PUBLISHED_ADDED, BYTES("evidence"), { 100 } },
             { 0, BYTES("b.example"), prefix("9.9.9.9"), PUBLISHED_ADDED, BYTES("evidence"), { 100 } },
-            { 0, BYTES("a.example"), prefix("8.8.8.8"), PUBLISHED_SAVED, BYTES("never-list 8.8.8.0/24"), { 0 } },
+            { 0,
+              BYTES("a.example"),
+              prefix("8.8.8.8"),
+              PUBLISHED_SAVED,
+              BYTES("never-list 8.8.8.0/24"),
+              { 0 } },
         };
         const struct published_change second[] = {
             { 0, BYTES("a.example"), prefix("9.9.9.9"), PUBLISHED_REMOVED, BYTES("expired"), { 0 } },
@@ -70,7 +79,8 @@ static void test_append_members_history(void **state)
     assert_int_equal(last.at.us, 26);
     assert_int_equal(last.entries, 2);
     assert_int_equal(published_members(db, BYTES("a.example"), on_change, &t), TRAP_OK);
-    assert_string_equal(t.text, "5 a.example 9.9.9.0/24 1 evidence 100\n5 a.example 2a00::/64 1 evidence 100\n");
+    assert_string_equal(t.text,
+                        "5 a.example 9.9.9.0/24 1 evidence 100\n5 a.example 2a00::/64 1 evidence 100\n");
     t.n = 0;
     assert_int_equal(published_members(db, BYTES("b.example"), on_change, &t), TRAP_OK);
     assert_string_equal(t.text, "6 b.example 9.9.9.9 1 evidence 200\n");
@@ -94,7 +104,9 @@ static void test_append_members_history(void **state)
 
 static void test_serial_only_grows(void **state)
 {
-    const struct published_change c = { 0, BYTES("a.example"), prefix("9.9.9.9"), PUBLISHED_ADDED, BYTES("evidence"), { 1 } };
+    const struct published_change c = {
+        0, BYTES("a.example"), prefix("9.9.9.9"), PUBLISHED_ADDED, BYTES("evidence"), { 1 }
+    };
     struct published_set set = { .serial = 5 };
     struct scratch s;
     struct store_db *db = NULL;
@@ -146,9 +158,13 @@ static void test_many_members(void **state)
     scratch_begin(&s, true);
     assert_trap_ok(store_open(s.dir, STORE_PUBLISHED, STORE_WRITE, &db, &why), why);
     for (unsigned i = 0; i < MANY; i++)
-        c[i] = (struct published_change){ 0, BYTES("a.example"),
-                                          { ip_v4(9, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i), 128 },
-                                          PUBLISHED_ADDED, BYTES("evidence"), { 1 } };
+        c[i] =
+            (struct published_change){ 0,
+                                       BYTES("a.example"),
+                                       { ip_v4(9, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i), 128 },
+                                       PUBLISHED_ADDED,
+                                       BYTES("evidence"),
+                                       { 1 } };
     append(db, 1, c, MANY);
     {
         struct text t = { .n = 0 };

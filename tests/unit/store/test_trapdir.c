@@ -4,17 +4,25 @@
 #include <store/trapdir.h>
 
 /* Strings of the test's configuration are constants: nothing of it is freed. */
-static char minted[] = "quellwerft.example", accepting[] = "old-brand.example", rejecting[] = "typo.example", open_minted[] = "open.example";
-static char pristine[] = "sales@shop.example", in_minted[] = "info@quellwerft.example", in_typo[] = "x@typo.example";
+static char minted[] = "quellwerft.example", accepting[] = "old-brand.example", rejecting[] = "typo.example",
+            open_minted[] = "open.example";
+static char pristine[] = "sales@shop.example", in_minted[] = "info@quellwerft.example",
+            in_typo[] = "x@typo.example";
 static struct conf_trap_domain domains[] = { { minted, CLASS_MINTED, false },
                                              { accepting, CLASS_RECYCLED, true },
                                              { rejecting, CLASS_TYPO, false },
                                              { open_minted, CLASS_MINTED, true } };
-static struct conf_trap traps[] = { { pristine, CLASS_PRISTINE }, { in_minted, CLASS_PRISTINE }, { in_typo, CLASS_TYPO } };
+static struct conf_trap traps[] = { { pristine, CLASS_PRISTINE },
+                                    { in_minted, CLASS_PRISTINE },
+                                    { in_typo, CLASS_TYPO } };
 
 static struct config config_of(struct scratch *s, char *trap_file)
 {
-    return (struct config){ .state_dir = s->dir, .trap_domains = domains, .trap_domain_count = 4, .traps = traps, .trap_count = 3,
+    return (struct config){ .state_dir = s->dir,
+                            .trap_domains = domains,
+                            .trap_domain_count = 4,
+                            .traps = traps,
+                            .trap_count = 3,
                             .trap_file = trap_file };
 }
 
@@ -38,7 +46,8 @@ static void check(const struct trapdir *d, const struct expected *e)
 {
     const struct trapdir_result r = trapdir_find(d, bytes_str(e->local), bytes_str(e->domain));
 
-    if (r.answer != e->answer || r.rcpt_class != e->klass || r.domain != (e->conf < 0 ? NULL : &domains[e->conf]))
+    if (r.answer != e->answer || r.rcpt_class != e->klass ||
+        r.domain != (e->conf < 0 ? NULL : &domains[e->conf]))
         fail_msg("%s@%s: answer %u class %u", e->local, e->domain, (unsigned)r.answer, r.rcpt_class);
 }
 
@@ -154,7 +163,8 @@ static void test_trap_file(void **state)
         err = trapdir_new(&c, &d, &why);
         if (cases[i].says == NULL && err != TRAP_OK)
             fail_msg("case %zu: %s", i, why.text);
-        if (cases[i].says != NULL && (err != TRAP_EINVAL || strstr(why.text, cases[i].says) == NULL || strstr(why.text, path) == NULL))
+        if (cases[i].says != NULL &&
+            (err != TRAP_EINVAL || strstr(why.text, cases[i].says) == NULL || strstr(why.text, path) == NULL))
             fail_msg("case %zu: %s: '%s'", i, err_name(err), why.text);
         trapdir_free(&d);
     }
@@ -186,7 +196,9 @@ static void test_trap_file(void **state)
 
 static void act(const struct scratch *s, enum act_kind kind, const char *subject, const char *detail)
 {
-    struct act a = { .at = { 1 }, .kind = (uint8_t)kind, .subject = bytes_str(subject), .detail = bytes_str(detail) };
+    struct act a = {
+        .at = { 1 }, .kind = (uint8_t)kind, .subject = bytes_str(subject), .detail = bytes_str(detail)
+    };
     struct store_db *db = NULL;
     struct err_text why = { "" };
 
@@ -203,22 +215,49 @@ static void test_acts_win(void **state)
         const char *subject, *detail;
         struct expected expected;
     } steps[] = {
-        { ACT_TRAP_ADD, "New@Shop.example", "recycled", { "new", "shop.example", TRAPDIR_TRAP, RCPT_RECYCLED, -1 } },     /* 1 */
-        { ACT_TRAP_RETIRE, "new@shop.example", "", { "new", "shop.example", TRAPDIR_UNKNOWN, 0, -1 } },                    /* 2 */
-        { ACT_REVOKE, "2", "", { "new", "shop.example", TRAPDIR_TRAP, RCPT_RECYCLED, -1 } },                               /* 3 */
-        { ACT_REVOKE, "1", "", { "new", "shop.example", TRAPDIR_UNKNOWN, 0, -1 } },                                        /* 4 */
-        { ACT_TRAP_RETIRE, "sales@shop.example", "", { "sales", "shop.example", TRAPDIR_UNKNOWN, 0, -1 } },                /* 5 */
-        { ACT_TRAP_ADD, "sales@shop.example", "typo", { "sales", "shop.example", TRAPDIR_TRAP, RCPT_TYPO, -1 } },          /* 6 */
-        { ACT_TRAP_RETIRE, "old-brand.example", "", { "any", "old-brand.example", TRAPDIR_UNKNOWN, 0, 1 } },               /* 7 */
-        { ACT_TRAP_ADD, "any@old-brand.example", "pristine", { "any", "old-brand.example", TRAPDIR_UNKNOWN, 0, 1 } },      /* 8 */
-        { ACT_DELIST, "203.0.113.9", "", { "postmaster", "old-brand.example", TRAPDIR_ROLE, 0, 1 } },                      /* 9 */
-        { ACT_TRAP_ADD, "new.example", "pristine", { "x", "new.example", TRAPDIR_TRAP, RCPT_PRISTINE | RCPT_CATCHALL, -1 } },
+        { ACT_TRAP_ADD,
+          "New@Shop.example",
+          "recycled",
+          { "new", "shop.example", TRAPDIR_TRAP, RCPT_RECYCLED, -1 } }, /* 1 */
+        { ACT_TRAP_RETIRE,
+          "new@shop.example",
+          "",
+          { "new", "shop.example", TRAPDIR_UNKNOWN, 0, -1 } },                               /* 2 */
+        { ACT_REVOKE, "2", "", { "new", "shop.example", TRAPDIR_TRAP, RCPT_RECYCLED, -1 } }, /* 3 */
+        { ACT_REVOKE, "1", "", { "new", "shop.example", TRAPDIR_UNKNOWN, 0, -1 } },          /* 4 */
+        { ACT_TRAP_RETIRE,
+          "sales@shop.example",
+          "",
+          { "sales", "shop.example", TRAPDIR_UNKNOWN, 0, -1 } }, /* 5 */
+        { ACT_TRAP_ADD,
+          "sales@shop.example",
+          "typo",
+          { "sales", "shop.example", TRAPDIR_TRAP, RCPT_TYPO, -1 } }, /* 6 */
+        { ACT_TRAP_RETIRE,
+          "old-brand.example",
+          "",
+          { "any", "old-brand.example", TRAPDIR_UNKNOWN, 0, 1 } }, /* 7 */
+        { ACT_TRAP_ADD,
+          "any@old-brand.example",
+          "pristine",
+          { "any", "old-brand.example", TRAPDIR_UNKNOWN, 0, 1 } },                                    /* 8 */
+        { ACT_DELIST, "203.0.113.9", "", { "postmaster", "old-brand.example", TRAPDIR_ROLE, 0, 1 } }, /* 9 */
+        { ACT_TRAP_ADD,
+          "new.example",
+          "pristine",
+          { "x", "new.example", TRAPDIR_TRAP, RCPT_PRISTINE | RCPT_CATCHALL, -1 } },
         { ACT_TRAP_ADD, "one@alone.example", "pristine", { "two", "alone.example", TRAPDIR_UNKNOWN, 0, -1 } },
         { ACT_TRAP_RETIRE, "quellwerft.example", "", { "x", "quellwerft.example", TRAPDIR_UNKNOWN, 0, 0 } },
         { ACT_TRAP_ADD, "bad name", "pristine", { "x", "open.example", TRAPDIR_MINTED_DOMAIN, 0, 3 } },
-        { ACT_TRAP_ADD, "typo.example", "typo", { "whoever", "typo.example", TRAPDIR_TRAP, RCPT_TYPO | RCPT_CATCHALL, 2 } },
+        { ACT_TRAP_ADD,
+          "typo.example",
+          "typo",
+          { "whoever", "typo.example", TRAPDIR_TRAP, RCPT_TYPO | RCPT_CATCHALL, 2 } },
         { ACT_REVOKE, "7", "", { "any", "old-brand.example", TRAPDIR_TRAP, RCPT_PRISTINE, 1 } },
-        { ACT_REVOKE, "999999999999999999999", "", { "x", "new.example", TRAPDIR_TRAP, RCPT_PRISTINE | RCPT_CATCHALL, -1 } },
+        { ACT_REVOKE,
+          "999999999999999999999",
+          "",
+          { "x", "new.example", TRAPDIR_TRAP, RCPT_PRISTINE | RCPT_CATCHALL, -1 } },
     };
     struct scratch s;
     struct config c;
@@ -300,8 +339,8 @@ static enum trap_err on_entry(const struct trapdir_entry *e, void *arg)
 {
     struct lines *l = arg;
 
-    l->n += (size_t)snprintf(l->text + l->n, sizeof l->text - l->n, "%.*s %u %s\n", (int)e->address.n, (const char *)e->address.p,
-                             e->rcpt_class, e->origin);
+    l->n += (size_t)snprintf(l->text + l->n, sizeof l->text - l->n, "%.*s %u %s\n", (int)e->address.n,
+                             (const char *)e->address.p, e->rcpt_class, e->origin);
     return TRAP_OK;
 }
 
@@ -315,7 +354,8 @@ static void test_each(void **state)
 
     (void)state;
     scratch_begin(&s, true);
-    write_file(scratch_path(&s, "file", path), "f@file.example typo\ng.example recycled\nsales@shop.example typo\n");
+    write_file(scratch_path(&s, "file", path),
+               "f@file.example typo\ng.example recycled\nsales@shop.example typo\n");
     c = config_of(&s, path);
     act(&s, ACT_TRAP_ADD, "x@typo.example", "recycled");
     act(&s, ACT_TRAP_ADD, "new.example", "pristine");
@@ -366,9 +406,12 @@ static void test_many(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_configuration), cmocka_unit_test(test_name_limits),
-        cmocka_unit_test(test_trap_file),     cmocka_unit_test(test_acts_win),
-        cmocka_unit_test(test_damaged_snapshot), cmocka_unit_test(test_each),
+        cmocka_unit_test(test_configuration),
+        cmocka_unit_test(test_name_limits),
+        cmocka_unit_test(test_trap_file),
+        cmocka_unit_test(test_acts_win),
+        cmocka_unit_test(test_damaged_snapshot),
+        cmocka_unit_test(test_each),
         cmocka_unit_test(test_many),
     };
 

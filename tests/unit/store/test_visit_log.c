@@ -168,9 +168,10 @@ static void test_each_and_by_client(void **state)
         const char *prefix;
         size_t n;
         uint64_t oldest;
-    } cases[] = { { "11.22.0.0", 34, 1 },     { "11.22.0.1", 33, 2 }, { "11.22.0.0/31", 67, 1 },   { "11.22.0.0/24", 100, 1 },
-                  { "11.23.0.0/16", 0, 0 },   { "::/0", 200, 1 },      { "0.0.0.0/0", 100, 1 },     { "b16::/16", 100, 101 },
-                  { "b16::/128", 50, 101 },  { "b16:0:0:1::/64", 50, 102 }, { "b16::1/128", 0, 0 } };
+    } cases[] = { { "11.22.0.0", 34, 1 },        { "11.22.0.1", 33, 2 },   { "11.22.0.0/31", 67, 1 },
+                  { "11.22.0.0/24", 100, 1 },    { "11.23.0.0/16", 0, 0 }, { "::/0", 200, 1 },
+                  { "0.0.0.0/0", 100, 1 },       { "b16::/16", 100, 101 }, { "b16::/128", 50, 101 },
+                  { "b16:0:0:1::/64", 50, 102 }, { "b16::1/128", 0, 0 } };
     struct scratch s;
     struct visit_log *l;
     struct store_db *db;
@@ -235,7 +236,8 @@ static enum trap_err check_text(const struct visit *v, void *arg)
     (void)snprintf(site, sizeof site, "s%u", (unsigned)(v->seq - 1) % 20);
     (void)snprintf(page, sizeof page, "p%u", (unsigned)(v->seq - 1) / 2);
     (void)snprintf(agent, sizeof agent, "a%u", (unsigned)(v->seq - 1));
-    assert_true(bytes_eq(v->site, bytes_str(site)) && bytes_eq(v->page, bytes_str(page)) && bytes_eq(v->agent, bytes_str(agent)));
+    assert_true(bytes_eq(v->site, bytes_str(site)) && bytes_eq(v->page, bytes_str(page)) &&
+                bytes_eq(v->agent, bytes_str(agent)));
     return TRAP_OK;
 }
 
@@ -320,7 +322,8 @@ static void test_epochs_begin_and_are_announced(void **state)
     db = open_reader(&s);
     append(l, jobs, 28, &plain);
     assert_int_equal(announced(&s), 1);
-    assert_int_equal(visit_each(db, 0, 1000, on_visit, &seen, &last), TRAP_OK); /* fills the reader's list of epochs */
+    assert_int_equal(visit_each(db, 0, 1000, on_visit, &seen, &last),
+                     TRAP_OK); /* fills the reader's list of epochs */
     append(l, jobs, 1, &plain);
     assert_int_equal(announced(&s), 2);
     assert_int_equal(jobs[0].visit.visit.epoch, 1);
@@ -490,10 +493,12 @@ static void check_stretches(const struct scratch *s, uint64_t rows)
     while (after < rows)
         assert_int_equal(visit_each(db, after, 10000, count_prefix, &walked, &after), TRAP_OK);
     assert_true(walked.n > 100);
-    assert_int_equal(visit_by_client(db, prefix_of(ip_v4(77, 0, 0, 0), 104), 10000, descending, &found), TRAP_OK);
+    assert_int_equal(visit_by_client(db, prefix_of(ip_v4(77, 0, 0, 0), 104), 10000, descending, &found),
+                     TRAP_OK);
     assert_int_equal(found.n, walked.n);
     found = (struct seen){ 0 };
-    assert_int_equal(visit_by_client(db, prefix_of(ip_v4(77, 0, 0, 0), 104), 100, descending, &found), TRAP_OK);
+    assert_int_equal(visit_by_client(db, prefix_of(ip_v4(77, 0, 0, 0), 104), 100, descending, &found),
+                     TRAP_OK);
     assert_int_equal(found.n, 100);
     store_close(&db);
 }
@@ -521,14 +526,17 @@ static void test_bytes_a_visit(void **state)
 
             v.at.us += (int64_t)(done + i) * 86400;
             if (random_of(&x) % 2)
-                v.client = ip_v4((uint8_t)random_of(&x), (uint8_t)random_of(&x), (uint8_t)random_of(&x), (uint8_t)random_of(&x));
+                v.client = ip_v4((uint8_t)random_of(&x), (uint8_t)random_of(&x), (uint8_t)random_of(&x),
+                                 (uint8_t)random_of(&x));
             else
                 for (unsigned b = 0; b < 16; b++)
                     v.client.b[b] = (uint8_t)(b == 0 ? 0x2a : random_of(&x));
             (void)snprintf(text[i][0], 160, "www.site-%u.example", page % 10);
             (void)snprintf(text[i][1], 160, "/some/folder/page-number-%u.html", page);
-            (void)snprintf(text[i][2], 160, "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
-                                            "Chrome/%u.0.0.0 Safari/537.36", (unsigned)(random_of(&x) % 500));
+            (void)snprintf(text[i][2], 160,
+                           "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
+                           "Chrome/%u.0.0.0 Safari/537.36",
+                           (unsigned)(random_of(&x) % 500));
             v.site = bytes_str(text[i][0]);
             v.page = bytes_str(text[i][1]);
             v.agent = bytes_str(text[i][2]);
