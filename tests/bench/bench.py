@@ -65,7 +65,7 @@ def report(name, ours, peer, unit, higher_is_better=True, target=None, more=""):
 
 # ---- smtp ----
 
-SINK_LIMITS = "hits_per_sender_hour = 0\nsessions_per_ip = 30000\nsessions_max = 30000\ncommands_max = 1000000"
+SINK_LIMITS = "hits_per_sender_hour = 0\nsessions_per_ip = 15000\nsessions_max = 15000\ncommands_max = 1000000"
 
 
 def smtp_sink(port):
@@ -160,7 +160,7 @@ request = function()
 end
 """
     port = free_port()
-    web = "visits_per_hour = 1000000\nvisits_per_day = 1000000000\nconnections_max = 4000\nconnections_per_ip = 4000"
+    web = "visits_per_hour = 1000000\nvisits_per_day = 100000000\nconnections_max = 4000\nconnections_per_ip = 4000"
     with Installation(BUILD, web=web) as t, tempfile.TemporaryDirectory() as d:
         os.chmod(d, 0o755)
         t.start("trapweb")

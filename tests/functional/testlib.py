@@ -69,7 +69,7 @@ class Installation:
             f'state_dir = "{self.dir}"\nnode_id = 1\n{domains}'
             f'web {{ listen = {{"127.0.0.1:{self.web_port}"}}  trusted_proxies = {{"127.0.0.1/32"}}\n{web}\n}}\n'
             f'smtp {{ listen = {{"127.0.0.1:{self.smtp_port}"}}  hostname = "mx.trap.test"  xclient_from = {{"127.0.0.1/32"}}\n'
-            f'sessions_per_ip = 1000\n{smtp}\n}}\n'
+            f'{smtp}\n}}\n'
             f'guard = "{guard}"\n{zones}{config}\n'
             f'export {{ dir = "{self.dir}/zones"  interval = "1s"\n{export}\n}}\n')
 
