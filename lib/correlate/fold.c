@@ -1,9 +1,11 @@
-/* fold.c - one run: bounds, then visits, then mail, then what was pending; batches of records, each one transaction with its marks. */
+/* fold.c - one run: bounds, then visits, then mail, then what was pending; batches of records, each one
+ * transaction with its marks. */
 #include "fold_state.h"
 
 #include <stdlib.h>
 
-/* Rows go in by key, so that a large batch touches each page once: what is far behind is folded in larger ones. */
+/* Rows go in by key, so that a large batch touches each page once: what is far behind is folded in larger
+ * ones. */
 enum { BATCH_MIN = 10000, BATCH_BULK = 200000, BATCH_SHARE = 4, PAGE_MAX = 10000, CUT_NODE = 0 };
 
 enum trap_err fold_new(const struct config *c, struct mint *mint, struct store_db *derived,
@@ -150,8 +152,8 @@ static enum trap_err walk_log(struct walk *w)
 
 /* ---- a run ---- */
 
-/* Was mail folded without looking for an epoch that had begun by then? Before RECORD_EPOCHS had its value, that epoch was not
- * looked for; epochs behind it were not looked for at all. */
+/* Was mail folded without looking for an epoch that had begun by then? Before RECORD_EPOCHS had its value,
+ * that epoch was not looked for; epochs behind it were not looked for at all. */
 static enum trap_err is_outgrown(struct fold *f, const struct node_view *v, wall_t newest, bool *out)
 {
     uint64_t looked_for = 0, outrun = 0;
@@ -209,7 +211,8 @@ static enum trap_err mark_epochs(struct fold *f, const struct node_view *v)
     return TRAP_OK;
 }
 
-/* Part of the first transaction: what these rows are made with. Every node has a mark, whoever sends or visits. */
+/* Part of the first transaction: what these rows are made with. Every node has a mark, whoever sends or
+ * visits. */
 static enum trap_err mark_view(struct fold *f, wall_t as_of)
 {
     enum trap_err err = TRAP_OK;

@@ -252,7 +252,8 @@ static bool same_ref(const struct pending_row *p, struct mint_ref ref)
     return p->node == ref.node && p->epoch == ref.epoch && p->serial == ref.serial && p->slot == ref.slot;
 }
 
-/* Keeps a recipient waiting, or makes it wait. Which reading is on record must not depend on when it was looked at first. */
+/* Keeps a recipient waiting, or makes it wait. Which reading is on record must not depend on when it was
+ * looked at first. */
 static void let_wait(struct fold *f, uint8_t node, const struct hit *h, size_t n,
                      const struct pending_row *old, struct mint_ref ref)
 {

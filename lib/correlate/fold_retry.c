@@ -1,7 +1,7 @@
 /* fold_retry.c - what was pending, looked at again when visits have arrived.
  *
- * A hit is judged again as a whole, because a message counts once for a source, however many of its recipients name it and whenever
- * they could be resolved.
+ * A hit is judged again as a whole, because a message counts once for a source, however many of its
+ * recipients name it and whenever they could be resolved.
  */
 #include "fold_state.h"
 

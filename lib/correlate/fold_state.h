@@ -1,5 +1,5 @@
-/* fold_state.h - what the parts of the fold share: identify.c (address -> outcome), fold_hit.c (record -> rows), fold_retry.c (what
- * was pending), fold.c (the run).
+/* fold_state.h - what the parts of the fold share: identify.c (address -> outcome), fold_hit.c (record ->
+ * rows), fold_retry.c (what was pending), fold.c (the run).
  */
 #ifndef CORRELATE_FOLD_STATE_H
 #define CORRELATE_FOLD_STATE_H

@@ -1,7 +1,8 @@
 /* identify.c - one address of one message: every reading under our keys, and what its visit says.
  *
- * A text reads under its own epoch, and with 2^-9 for each other epoch tried under a wrong one, too. So the window is as small as the
- * time of the mail allows, every reading is looked at, and nobody is blamed while more than one stands.
+ * A text reads under its own epoch, and with 2^-9 for each other epoch tried under a wrong one, too. So the
+ * window is as small as the time of the mail allows, every reading is looked at, and nobody is blamed while
+ * more than one stands.
  */
 #include "fold_state.h"
 

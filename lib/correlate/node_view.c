@@ -61,8 +61,8 @@ static enum trap_err cut_visits(struct node_view *v)
     return TRAP_OK;
 }
 
-/* An epoch begins when it is on record to have begun, or with its first visit where a clock says that this was earlier. The
- * first epoch has always been there. */
+/* An epoch begins when it is on record to have begun, or with its first visit where a clock says that this
+ * was earlier. The first epoch has always been there. */
 static enum trap_err take_epochs(struct node_view *v)
 {
     struct visit_epoch *list = NULL;
@@ -132,7 +132,8 @@ uint32_t node_view_newest_epoch(const struct node_view *v, wall_t mailed)
     return newest == known && v->newest.us <= visited_by.us ? known + 1 : newest;
 }
 
-/* seq of the visit; false: no visit of that epoch and serial will ever be on record, or none has arrived (*arrived_out tells). */
+/* seq of the visit; false: no visit of that epoch and serial will ever be on record, or none has arrived
+ * (*arrived_out tells). */
 static bool find_seq(const struct node_view *v, uint32_t epoch, uint32_t serial, uint64_t *seq_out,
                      bool *arrived_out)
 {

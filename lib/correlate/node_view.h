@@ -1,8 +1,10 @@
-/* node_view.h - what is known of one node's visits during one run of the fold: bounds, epochs, visits by (epoch, serial).
+/* node_view.h - what is known of one node's visits during one run of the fold: bounds, epochs, visits by
+ * (epoch, serial).
  *
- * Why:     a run must see one state of the log: everything above the bounds taken at its begin has "not arrived", whatever is
- *          written meanwhile.
- * Cut:     with as_of, the bounds are those of a log that ends then: visits and epochs later than it are not there.
+ * Why:     a run must see one state of the log: everything above the bounds taken at its begin has "not
+ *          arrived", whatever is written meanwhile.
+ * Cut:     with as_of, the bounds are those of a log that ends then: visits and epochs later than it are not
+ *          there.
  * Owns:    the list of epochs. Borrows the databases. Threads: one.
  */
 #ifndef CORRELATE_NODE_VIEW_H
@@ -33,7 +35,8 @@ void node_view_free(struct node_view *v);
 TRAP_NODISCARD enum trap_err node_view_take_hits(struct node_view *v);
 TRAP_NODISCARD enum trap_err node_view_take_visits(struct node_view *v);
 
-/* The newest epoch that mail of this time can name: one more than is known, while its visits may not have arrived. */
+/* The newest epoch that mail of this time can name: one more than is known, while its visits may not have
+ * arrived. */
 uint32_t node_view_newest_epoch(const struct node_view *v, wall_t mailed);
 
 /* Recently used visits, without their texts. */

@@ -27,7 +27,8 @@ enum resolve_outcome resolve(const struct resolve_known *known, uint8_t slot, wa
         return RESOLVE_AGED;
     if (known->arrived)
         return RESOLVE_FORGED;
-    /* A node's visits come in order: when later ones are there, this one can only be younger than the mail. */
+    /* A node's visits come in order: when later ones are there, this one can only be younger than the
+     * mail. */
     return known->newest.us > visited_by.us ? RESOLVE_FORGED : RESOLVE_PENDING;
 }
 

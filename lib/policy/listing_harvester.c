@@ -1,7 +1,9 @@
-/* listing_harvester.c - is this visitor listed for having harvested? What it did is the visit; the mail only proves it.
+/* listing_harvester.c - is this visitor listed for having harvested? What it did is the visit; the mail only
+ * proves it.
  *
- * Mail comes weeks or years after the harvest, when the address may belong to somebody else: so a listing ends visit_age_max after the
- * last visit, however much mail arrives. Verified crawlers are never listed for what others read in their index.
+ * Mail comes weeks or years after the harvest, when the address may belong to somebody else: so a listing
+ * ends visit_age_max after the last visit, however much mail arrives. Verified crawlers are never listed for
+ * what others read in their index.
  */
 #include "rule.h"
 
@@ -63,7 +65,8 @@ struct distinct {
     int (*compare)(const struct link_row *, const struct link_row *);
 };
 
-/* Counts the different ones; *met_out = when the wanted number was reached, us = INT64_MAX where it was not. */
+/* Counts the different ones; *met_out = when the wanted number was reached, us = INT64_MAX where it was
+ * not. */
 static uint32_t count_distinct(const struct link_row **rows, size_t n, const struct distinct *d,
                                uint32_t wanted, wall_t *met_out)
 {

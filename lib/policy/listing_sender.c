@@ -1,14 +1,18 @@
-/* listing_sender.c - is this sender listed, since when, until when? Everything follows from its rows, the rule and as_of.
+/* listing_sender.c - is this sender listed, since when, until when? Everything follows from its rows, the
+ * rule and as_of.
  *
- * The rule is met at a moment when the rows that had begun by then reach the threshold and the smallest numbers of sources, days and
- * nodes. Rows begin whole, at their first message: within its hour the log does not tell one message from the next.
+ * The rule is met at a moment when the rows that had begun by then reach the threshold and the smallest
+ * numbers of sources, days and nodes. Rows begin whole, at their first message: within its hour the log does
+ * not tell one message from the next.
  *
  *     rows      a  b     c                       d
  *     met            |===========|                       (score >= threshold)
- *     listed            |=====================|          since = first met + delay; until = last met + hold, at most
- *                                                        stay_max after the last row; + offset
+ *     listed            |=====================|
  *
- * A further row can only make `since` earlier and `until` later (docs/adr/0009): removing a message never adds a listing.
+ * since = first met + delay; until = last met + half_life, at most stay_max after the last row, + offset.
+ *
+ * A further row can only make `since` earlier and `until` later (docs/adr/0009): removing a message never
+ * adds a listing.
  */
 #include "rule.h"
 #include "score.h"
@@ -61,8 +65,8 @@ static bool counts_suffice(const struct rule *rule, const struct counts *c)
            (rule->nodes_known < 2 || c->nodes >= p->nodes_min);
 }
 
-/* At most young_sources_max young ones count, so sources_min - young_sources_max must be old. The moment of that: the so many-th
- * smallest of the moments at which they mature. */
+/* At most young_sources_max young ones count, so sources_min - young_sources_max must be old. The moment of
+ * that: the so many-th smallest of the moments at which they mature. */
 static enum trap_err find_matured(struct run *run)
 {
     const struct conf_policy *p = run->rule->env->policy;
@@ -143,7 +147,8 @@ static bool find_span(const struct run *run, struct verdict *v)
     }
     if (first == s->n)
         return false;
-    /* Counts only grow, so from here on they suffice: only score and young sources decide. The longest such prefix ends last. */
+    /* Counts only grow, so from here on they suffice: only score and young sources decide. The longest such
+     * prefix ends last. */
     while (last > first && !met_with(run, last - 1, &c, &at))
         last--;
     const uint32_t fall = find_fall(run, last - 1, wall_hour(at), wall_hour(run->cap) + 1);

@@ -1,4 +1,5 @@
-/* policy_text.c - the rule in plain words: what is published is what runs. Every number comes from the policy that is applied. */
+/* policy_text.c - the rule in plain words: what is published is what runs. Every number comes from the policy
+ * that is applied. */
 #include <base/buf.h>
 #include <policy/listing.h>
 

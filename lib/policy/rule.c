@@ -15,7 +15,8 @@ static const struct {
     { EVIDENCE_GUESS, WEIGHT_GUESS },       { EVIDENCE_ATTEMPT, WEIGHT_ATTEMPT },
 };
 
-/* The fold marks every node that it knows with RECORD_EPOCHS, so that this does not depend on who sent mail. */
+/* The fold marks every node that it knows with RECORD_EPOCHS, so that this does not depend on who sent
+ * mail. */
 static enum trap_err count_nodes(struct store_db *derived, uint32_t *out)
 {
     uint32_t known = 0;

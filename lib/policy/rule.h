@@ -1,4 +1,5 @@
-/* rule.h - one policy at one moment, prepared for many keys: what policy_sender(), policy_harvester() and listings_compute() share.
+/* rule.h - one policy at one moment, prepared for many keys: what policy_sender(), policy_harvester() and
+ * listings_compute() share.
  *
  * Owns:    its memory: rule_free(). Borrows env and the database in it.
  * Threads: one.
@@ -29,13 +30,15 @@ struct rule {
 TRAP_NODISCARD enum trap_err rule_init(const struct policy_env *env, struct rule *out);
 void rule_free(struct rule *r);
 
-/* What the evidence says; acts `deny` are not looked at. pending: of this sender, from a sealed pending_set. */
+/* What the evidence says; acts `deny` are not looked at. pending: of this sender, from a sealed
+ * pending_set. */
 TRAP_NODISCARD enum trap_err rule_sender(struct rule *r, struct prefix sender,
                                          const struct evidence_row *rows, size_t n,
                                          const struct evidence_row *pending, size_t pending_count,
                                          struct verdict *out);
 
-/* Pending addresses as evidence, in sender order; a message counts once a source, however many of its recipients wait. */
+/* Pending addresses as evidence, in sender order; a message counts once a source, however many of its
+ * recipients wait. */
 struct pending_set {
     struct evidence_row *v; /* made by the seal */
     struct pending_hit {

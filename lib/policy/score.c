@@ -70,7 +70,8 @@ void score_rows_sort(struct score_rows *s)
         qsort(s->row, s->n, sizeof *s->row, by_first);
 }
 
-/* A session that broke off adds to the score, but shows no source, day or node: it knew a trap, and mailed nothing. */
+/* A session that broke off adds to the score, but shows no source, day or node: it knew a trap, and mailed
+ * nothing. */
 static bool shows(const struct score_row *r)
 {
     return r->row.klass != EVIDENCE_ATTEMPT;
@@ -134,7 +135,8 @@ static score_t value_of(const struct score_rows *s, const struct score_row *r, u
     return (score_t)r->weight_milli * decay_at(s->decay, age);
 }
 
-/* The most valuable messages of one source on one day, at most per_source_day_max: each turn takes the next best row. */
+/* The most valuable messages of one source on one day, at most per_source_day_max: each turn takes the next
+ * best row. */
 static score_t group_value(const struct score_rows *s, size_t begin, size_t end, size_t n, uint32_t hour)
 {
     uint32_t left = s->per_source_day_max;

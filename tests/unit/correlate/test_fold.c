@@ -19,7 +19,8 @@ static wall_t minute(int64_t m)
     return (wall_t){ (WORLD_BEGIN + m * 60) * WALL_US_PER_S };
 }
 
-/* Three visits: a person at node 1, a batch at node 1, and at node 2 a neighbour of the first one's network. */
+/* Three visits: a person at node 1, a batch at node 1, and at node 2 a neighbour of the first one's
+ * network. */
 static void begin(struct story *s, struct world *w)
 {
     static const struct {
@@ -111,7 +112,8 @@ static unsigned long long domain(const char *name)
     return (unsigned long long)source_of_name(SOURCE_DOMAIN, bytes_str(name));
 }
 
-/* Two slots of one visit and a static trap: two sources, two links. The same address twice, once garbled: one link. */
+/* Two slots of one visit and a static trap: two sources, two links. The same address twice, once garbled: one
+ * link. */
 static void test_several_recipients(void **state)
 {
     struct story s;
@@ -217,7 +219,8 @@ static void test_attempts(void **state)
     end(&s, &w);
 }
 
-/* One recipient resolves at once, two wait for the other node. All three name one network: the message counts once. */
+/* One recipient resolves at once, two wait for the other node. All three name one network: the message counts
+ * once. */
 static void test_pending_counts_once(void **state)
 {
     struct story s;
@@ -255,7 +258,8 @@ static void test_pending_counts_once(void **state)
     end(&s, &w);
 }
 
-/* The sink vouches for an address of a node that we have not heard of: it waits. A guess that we cannot read is a guess. */
+/* The sink vouches for an address of a node that we have not heard of: it waits. A guess that we cannot read
+ * is a guess. */
 static void test_unread(void **state)
 {
     struct story s;

@@ -1,4 +1,5 @@
-/* Whatever arrives first, in whatever batches, however often it is stopped: the same rows. Fixed seeds, real files, two nodes. */
+/* Whatever arrives first, in whatever batches, however often it is stopped: the same rows. Fixed seeds, real
+ * files, two nodes. */
 #include "world.h"
 
 #include <mail/keyed.h>
@@ -70,7 +71,8 @@ static void test_story_has_everything(void **state)
     assert_true(sum.guesses > 30 && sum.attempts > 50 && sum.tests > 5);
 }
 
-/* Bits and pieces of every log arrive in a random order, with a fold after each, now and then by a new process. */
+/* Bits and pieces of every log arrive in a random order, with a fold after each, now and then by a new
+ * process. */
 static void arrive(struct world *w, struct story *s, bool turned)
 {
     const size_t counts[] = { s->visits, s->hits, s->sessions };

@@ -1,4 +1,5 @@
-/* How fast a whole log is folded; prints hits per second and asks for nothing. TRAPLINE_FOLD_HITS: how many (50,000). */
+/* How fast a whole log is folded; prints hits per second and asks for nothing. TRAPLINE_FOLD_HITS: how many
+ * (50,000). */
 #include "world.h"
 
 #include <base/num.h>

@@ -1,7 +1,8 @@
-/* world.h - a made-up history of visits, mail and sessions at two nodes, and real store files that hold as much of it as a test wants.
+/* world.h - a made-up history of visits, mail and sessions at two nodes, and real store files that hold as
+ * much of it as a test wants.
  *
- * story_make() invents the history from a seed: it can be written in any order of arrival, because epochs and serials follow from the
- * order of the visits of a node alone.
+ * story_make() invents the history from a seed: it can be written in any order of arrival, because epochs and
+ * serials follow from the order of the visits of a node alone.
  */
 #ifndef TEST_WORLD_H
 #define TEST_WORLD_H

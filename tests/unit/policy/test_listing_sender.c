@@ -74,7 +74,8 @@ static const struct sender_case cases[] = {
       5000,
       5,
       H(168) + D(3) },
-    /* 25 x 2^(-a/72) < 1 from a = 335 h; three days more are 17 days: past stay_max after the last message. */
+    /* 25 x 2^(-a/72) < 1 from a = 335 h; three days more are 17 days: past stay_max after the last
+     * message. */
     { "stays 15 days at most",
       AGGRESSIVE,
       15,
@@ -191,7 +192,8 @@ static const struct sender_case cases[] = {
       15000,
       0,
       0 },
-    /* Day 1: 3 x 2^(-24/168) = 2.717, + 2 = 4.717 from minute D(1) + 5 on. 4.717 x 2^(-a/168) < 4 from a = 40 h (39.97). */
+    /* Day 1: 3 x 2^(-24/168) = 2.717, + 2 = 4.717 from minute D(1) + 5 on. 4.717 x 2^(-a/168) < 4 from a = 40
+     * h (39.97). */
     { "two days",
       CONSERVATIVE,
       D(1) + 40,
@@ -336,7 +338,8 @@ static void test_pending(void **state)
     rule_free(&rule);
 }
 
-/* Every key has its own delay and offset, inside the range, the same at each call, and not the same number twice. */
+/* Every key has its own delay and offset, inside the range, the same at each call, and not the same number
+ * twice. */
 static void test_keyed_times(void **state)
 {
     struct conf_policy p = standard();

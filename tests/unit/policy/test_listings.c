@@ -1,4 +1,5 @@
-/* Everybody at once, over a real derived.db: overlaps, set difference, young networks, waiting addresses, harvesters. */
+/* Everybody at once, over a real derived.db: overlaps, set difference, young networks, waiting addresses,
+ * harvesters. */
 #include "scratch.h"
 
 #include <mail/keyed.h>

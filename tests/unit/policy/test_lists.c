@@ -260,7 +260,7 @@ static void test_reload(void **state)
     assert_true(prefix_set_overlaps(&l.forbidden, cidr("45.1.0.1"), NULL));
     assert_true(prefix_set_overlaps(&l.forbidden, cidr("45.3.0.1"), NULL));
     assert_true(prefix_set_overlaps(&l.forbidden, cidr("45.4.0.1"), NULL));
-    assert_true(prefix_set_overlaps(&l.forbidden, cidr("45.5.0.1"), NULL)); /* the guard is gone, its networks are spared */
+    assert_true(prefix_set_overlaps(&l.forbidden, cidr("45.5.0.1"), NULL)); /* ranges stay */
     assert_false(prefix_set_overlaps(&l.forbidden_harvesters, cidr("45.6.0.1"), NULL));
     assert_true(prefix_set_overlaps(&l.forbidden_harvesters, cidr("45.8.0.1"), NULL));
     lists_free(&l);

@@ -1,4 +1,5 @@
-/* From the log to the listings, over random histories: what must never be listed is not, and less evidence never lists more. */
+/* From the log to the listings, over random histories: what must never be listed is not, and less evidence
+ * never lists more. */
 #include "world.h"
 
 #include <mail/keyed.h>
@@ -95,7 +96,8 @@ static struct lists lists_of(struct story *s, size_t entries)
     return l;
 }
 
-/* Sorted, disjoint, nothing forbidden; and together with what was saved all that would be listed without lists. */
+/* Sorted, disjoint, nothing forbidden; and together with what was saved all that would be listed without
+ * lists. */
 static void check_difference(struct world *w, const struct conf_policy *p, const struct lists *never,
                              const struct lists *none, enum listing_kind kind)
 {

@@ -1,19 +1,22 @@
 /* fold.h - the fold: records in, evidence out. A pure function of the log, the keys and the epochs.
  *
- * Rule:    a hit adds one to (sender, source, class, hour) for each distinct (source, class) among its recipients; a resolved minted
- *          address also adds to its link, unless it was tried out (EVIDENCE_TEST) or came from a batch. Order and size of batches cannot
- *          matter: what cannot be resolved yet stays pending and is tried again whenever visits were folded.
- * Nodes:   one set of logs a node; the bounds of all hits are taken before those of the visits, so that an address that was shown is
- *          never taken for forged.
- * Epochs:  tried are those that had begun when the mail came, and one more than is known while visits of that time may be missing. When
- *          mail was folded before an epoch of its time was looked for (a node is new, or its log came far behind), the run clears
- *          derived and folds from the begin.
- * Cut:     as_of leaves out records later than it (INT64_MAX: none): the result is that of a log that ends then. A hit whose visit is
- *          later than as_of meets a visit that has not arrived. Only on an empty derived.db, and nothing can be folded on top of it
- *          afterwards: TRAP_EINVAL otherwise.
+ * Rule:    a hit adds one to (sender, source, class, hour) for each distinct (source, class) among its
+ *          recipients; a resolved minted address also adds to its link, unless it was tried out
+ *          (EVIDENCE_TEST) or came from a batch. Order and size of batches cannot matter: what cannot be
+ *          resolved yet stays pending and is tried again whenever visits were folded.
+ * Nodes:   one set of logs a node; the bounds of all hits are taken before those of the visits, so that an
+ *          address that was shown is never taken for forged.
+ * Epochs:  tried are those that had begun when the mail came, and one more than is known while visits of that
+ *          time may be missing. When mail was folded before an epoch of its time was looked for (a node is
+ *          new, or its log came far behind), the run clears derived and folds from the begin.
+ * Cut:     as_of leaves out records later than it (INT64_MAX: none): the result is that of a log that ends
+ *          then. A hit whose visit is later than as_of meets a visit that has not arrived. Only on an empty
+ *          derived.db, and nothing can be folded on top of it afterwards: TRAP_EINVAL otherwise.
  * Visitors: a visit counts whether or not its page went out in time, because that is written later.
- * Errors:  those of the store; TRAP_ECORRUPT for a record of no known class. What was committed stays, the next run goes on.
- * Owns:    struct fold borrows the databases. Threads: one. Tests: tests/unit/correlate/, tests/functional/test_identical.py
+ * Errors:  those of the store; TRAP_ECORRUPT for a record of no known class. What was committed stays, the
+ *          next run goes on.
+ * Owns:    struct fold borrows the databases. Threads: one. Tests: tests/unit/correlate/,
+ *          tests/functional/test_identical.py
  */
 #ifndef CORRELATE_FOLD_H
 #define CORRELATE_FOLD_H
@@ -38,20 +41,24 @@ struct fold_options {
     void *progress_arg;
 };
 struct fold_result {
-    uint64_t visits, hits, sessions;             /* records folded by this call */
+    uint64_t visits, hits, sessions; /* records folded by this call */
     uint64_t resolved, aged, pending, forged, static_traps, guesses, attempts, tests;
 };
 /* Folds whatever is new. */
-TRAP_NODISCARD enum trap_err fold_run(struct fold *f, const struct fold_options *o, struct fold_result *out, struct err_text *why);
+TRAP_NODISCARD enum trap_err fold_run(struct fold *f, const struct fold_options *o, struct fold_result *out,
+                                      struct err_text *why);
 
-/* What one recipient of one hit is, for trace and explain: the same code the fold uses. *resolved_fn is called with the visit when RESOLVED. */
+/* What one recipient of one hit is, for trace and explain: the same code the fold uses. *resolved_fn is
+ * called with the visit when RESOLVED. */
 struct fold_trace {
-    bool minted;                     /* decodes under our keys */
-    bool repaired;                   /* only after undoing a harvester's garbling */
+    bool minted;   /* decodes under our keys */
+    bool repaired; /* only after undoing a harvester's garbling */
     struct mint_ref ref;
     enum { TRACE_NOT_MINTED, TRACE_RESOLVED, TRACE_AGED, TRACE_PENDING, TRACE_FORGED } outcome;
 };
-TRAP_NODISCARD enum trap_err fold_trace(struct fold *f, struct bytes address, wall_t mailed, struct fold_trace *out,
-                                        enum trap_err (*resolved_fn)(const struct visit *, void *), void *arg);
+TRAP_NODISCARD enum trap_err fold_trace(struct fold *f, struct bytes address, wall_t mailed,
+                                        struct fold_trace *out,
+                                        enum trap_err (*resolved_fn)(const struct visit *, void *),
+                                        void *arg);
 
 #endif

@@ -11,8 +11,8 @@
 enum resolve_outcome {
     RESOLVE_RESOLVED, /* the visit is on record and showed this slot */
     RESOLVE_AGED,     /* retention erased the visit */
-    RESOLVE_PENDING,  /* serial above what has arrived of that node, and its visit may still be older than the mail */
-    RESOLVE_FORGED    /* serial in the known range without visit or slot, never shown, or mail older than the visit by > 10 min */
+    RESOLVE_PENDING,  /* serial above what has arrived of that node; its visit may yet be older than mail */
+    RESOLVE_FORGED    /* known range, but no visit, no such slot, not shown, or mail > 10 min before it */
 };
 const char *resolve_outcome_name(enum resolve_outcome o);
 
@@ -24,12 +24,13 @@ struct resolve_known {
     const struct visit *visit; /* NULL: not on record */
     bool erased;               /* its sequence lies in what retention erased */
     bool arrived;              /* its sequence lies at or below the highest on record, or its epoch is over */
-    wall_t newest;             /* time of the highest visit on record, 0: none. What arrives later is not older. */
+    wall_t newest; /* time of the highest visit on record, 0: none. What arrives later is not older. */
 };
 enum resolve_outcome resolve(const struct resolve_known *known, uint8_t slot, wall_t mailed);
 
-/* A text may read in more than one way (mint_read_all). PENDING while one of them is: it may yet turn out to be the true one. RESOLVED where
- * one alone stands; AGED where several do: authentic, but nobody is blamed. *which_out: the reading that decided; n >= 1. */
+/* A text may read in more than one way (mint_read_all). PENDING while one of them is: it may yet turn out to
+ * be the true one. RESOLVED where one alone stands; AGED where several do: authentic, but nobody is blamed.
+ * *which_out: the reading that decided; n >= 1. */
 enum resolve_outcome resolve_readings(const enum resolve_outcome *each, size_t n, size_t *which_out);
 
 /* RESOLVED mail within 60 s of the visit, from the visitor's own network: a test, not evidence. */

@@ -1,18 +1,22 @@
-/* listing.h - the published rule: listings(evidence, acts, policy, lists, as_of). Reads no clock and no earlier listing.
+/* listing.h - the published rule: listings(evidence, acts, policy, lists, as_of). Reads no clock and no
+ * earlier listing.
  *
- * Score:   sum of weight x min(count, per_source_day_max for each source and UTC day) x 2^(-age / half_life), in integers: thousandths
- *          of weight in Q32, the decay from an integer table (never libm), age in whole UTC hours up to 14 days, then in whole days
- *          rounded up. Of a source's messages of a day the ones worth most count: of one class the newest. docs/adr/0009.
- * Met:     score >= threshold, and enough distinct sources, days, nodes (nodes: where the fold knows two or more). EVIDENCE_ATTEMPT
- *          adds to the score only, so that it never lists by itself. Of young sources (network first seen less than young_age ago) at
- *          most young_sources_max count.
- * Since:   the moment the rule was met for the first time in the present run of evidence (no gap longer than stay_max + 1 h), plus the
- *          keyed listing delay.
- * Until:   half_life after the rule was last met without new evidence (computed), at most stay_max after the last evidence; plus a
- *          keyed offset of 0-59 min that is fixed for the sender. Listed while since <= as_of < until.
- *          (Without the half-life a sender whose evidence just reaches the threshold would leave with the hour.)
+ * Score:   sum of weight x min(count, per_source_day_max for each source and UTC day) x 2^(-age / half_life),
+ *          in integers: thousandths of weight in Q32, the decay from an integer table (never libm), age in
+ *          whole UTC hours up to 14 days, then in whole days rounded up. Of a source's messages of a day the
+ *          ones worth most count: of one class the newest. docs/adr/0009.
+ * Met:     score >= threshold, and enough distinct sources, days, nodes (nodes: where the fold knows two or
+ *          more). EVIDENCE_ATTEMPT adds to the score only, so that it never lists by itself. Of young sources
+ *          (network first seen less than young_age ago) at most young_sources_max count.
+ * Since:   the moment the rule was met for the first time in the present run of evidence (no gap longer than
+ *          stay_max + 1 h), plus the keyed listing delay.
+ * Until:   half_life after the rule was last met without new evidence (computed), at most stay_max after the
+ *          last evidence; plus a keyed offset of 0-59 min that is fixed for the sender. Listed while since <=
+ *          as_of < until. (Without the half-life a sender whose evidence just reaches the threshold would
+ *          leave with the hour.)
  * Pending: counts for the sender once it is 24 h old (source PENDING of its node), never against a harvester.
- * Later:   rows that begin after as_of are left out; a row that goes on after it is the caller's mistake (fold with as_of).
+ * Later:   rows that begin after as_of are left out; a row that goes on after it is the caller's mistake
+ *          (fold with as_of).
  * Threads: any; pure. Tests: tests/unit/policy/test_score.c, test_listing_sender.c, test_listing_property.c,
  *          test_listing_harvester.c, test_listings.c, tests/unit/correlate/test_fold_property.c
  */
@@ -27,9 +31,10 @@ struct policy_env {
     const struct conf_policy *policy;
     const struct lists *lists;
     const struct acts_view *acts;
-    struct hash_key key;   /* keyed_purpose(master, "policy"): delays and offsets */
+    struct hash_key key; /* keyed_purpose(master, "policy"): delays and offsets */
     wall_t as_of;
-    struct store_db *derived; /* for first visits of networks, visitors, pending, nodes; NULL: one node, nothing young or pending */
+    /* First visits of networks, visitors, pending, nodes; NULL: one node, nothing is young or pending. */
+    struct store_db *derived;
 };
 
 /* `until` of an act `deny` without an end. */
@@ -37,65 +42,70 @@ struct policy_env {
 
 enum listing_reason { LISTING_EVIDENCE = 1, LISTING_DENY = 2 };
 enum verdict_state {
-    VERDICT_NOTHING,      /* no evidence */
-    VERDICT_BELOW,        /* a condition is missing: see the numbers */
-    VERDICT_DELAYED,      /* met; listing_delay has not passed (since lies ahead) */
+    VERDICT_NOTHING, /* no evidence */
+    VERDICT_BELOW,   /* a condition is missing: see the numbers */
+    VERDICT_DELAYED, /* met; listing_delay has not passed (since lies ahead) */
     VERDICT_LISTED,
-    VERDICT_EXPIRED,      /* was met in the past */
-    VERDICT_DELISTED      /* evidence is older than an act `delist` */
+    VERDICT_EXPIRED, /* was met in the past */
+    VERDICT_DELISTED /* evidence is older than an act `delist` */
 };
 const char *verdict_state_name(enum verdict_state s);
 
 /* The rule applied to one key, with all numbers that explain it. */
 struct verdict {
     enum verdict_state state;
-    uint8_t reason;                  /* enum listing_reason */
+    uint8_t reason; /* enum listing_reason */
     uint64_t score_milli;
-    uint32_t sources;                /* that count */
-    uint32_t young_sources;          /* seen, also those that do not count */
+    uint32_t sources;       /* that count */
+    uint32_t young_sources; /* seen, also those that do not count */
     uint32_t days, nodes;
-    uint64_t messages;               /* counted by class weight > 0 */
-    wall_t first, last;              /* of the evidence */
+    uint64_t messages;  /* counted by class weight > 0 */
+    wall_t first, last; /* of the evidence */
     wall_t since, until;
-    uint32_t senders, addresses;     /* harvesters: distinct senders, distinct addresses mailed */
-    wall_t last_visit;               /* harvesters: of any visit of that key */
-    struct prefix saved;             /* entry of the list that keeps (part of) it off, with saved_by */
-    enum list_name saved_by;         /* LIST_COUNT: none */
+    uint32_t senders, addresses; /* harvesters: distinct senders, distinct addresses mailed */
+    wall_t last_visit;           /* harvesters: of any visit of that key */
+    struct prefix saved;         /* entry of the list that keeps (part of) it off, with saved_by */
+    enum list_name saved_by;     /* LIST_COUNT: none */
 };
-/* An act `deny` that shares addresses with the key gives LISTED with reason DENY, whatever the evidence; a list that saves does not change
- * the state. The key is an ip_key(). */
-TRAP_NODISCARD enum trap_err policy_sender(const struct policy_env *env, struct prefix sender, const struct evidence_row *rows,
-                                           size_t n, struct verdict *out);
-TRAP_NODISCARD enum trap_err policy_harvester(const struct policy_env *env, struct prefix harvester, const struct link_row *rows,
-                                              size_t n, struct verdict *out);
+/* An act `deny` that shares addresses with the key gives LISTED with reason DENY, whatever the evidence; a
+ * list that saves does not change the state. The key is an ip_key(). */
+TRAP_NODISCARD enum trap_err policy_sender(const struct policy_env *env, struct prefix sender,
+                                           const struct evidence_row *rows, size_t n, struct verdict *out);
+TRAP_NODISCARD enum trap_err policy_harvester(const struct policy_env *env, struct prefix harvester,
+                                              const struct link_row *rows, size_t n, struct verdict *out);
 
 /* ---- all of them ---- */
 
 struct listing {
-    struct prefix prefix;  /* after the set difference */
-    struct prefix key;     /* what it was computed for */
+    struct prefix prefix; /* after the set difference */
+    struct prefix key;    /* what it was computed for */
     uint8_t reason;
     wall_t since, until;
     uint64_t score_milli;
     uint64_t messages;
     uint32_t sources;
-    wall_t last_visit;     /* harvesters */
+    wall_t last_visit; /* harvesters */
 };
-struct listing_save { struct prefix key, entry; enum list_name by; };
+struct listing_save {
+    struct prefix key, entry;
+    enum list_name by;
+};
 struct listings {
-    struct listing *v;     /* in prefix order, disjoint */
+    struct listing *v; /* in prefix order, disjoint */
     size_t n;
     struct listing_save *saves; /* would be listed, but for a list */
     size_t save_count;
-    bool guard_missing;    /* senders: nothing was computed and nothing may be published */
+    bool guard_missing; /* senders: nothing was computed and nothing may be published */
 };
-/* An act `deny` lists the prefix that it names, and swallows what lies inside. lists and derived are needed. */
+/* An act `deny` lists the prefix that it names, and swallows what lies inside. lists and derived are
+ * needed. */
 enum listing_kind { LISTINGS_SENDERS, LISTINGS_HARVESTERS };
-TRAP_NODISCARD enum trap_err listings_compute(const struct policy_env *env, enum listing_kind kind, struct listings *out,
-                                              struct err_text *why);
+TRAP_NODISCARD enum trap_err listings_compute(const struct policy_env *env, enum listing_kind kind,
+                                              struct listings *out, struct err_text *why);
 void listings_free(struct listings *l);
 
-/* The rule in plain words, and its digest (hex SHA-256 of the canonical text): what is published is what runs. */
+/* The rule in plain words, and its digest (hex SHA-256 of the canonical text): what is published is what
+ * runs. */
 struct buf;
 void policy_text(const struct conf_policy *p, struct buf *out);
 

@@ -1,10 +1,12 @@
 /* lists.h - who is never listed, and why: prefix sets with their names.
  *
- * Parts:   special-use space (IANA), the configuration's never_list and never_list_files, acts `allow`, the guard's provider ranges,
- *          crawler ranges (harvesters only). Every output is listing minus these, as set difference on prefixes.
- * Errors:  a file of never_list_files or crawler_files that cannot be read, and a bad line anywhere: file:line, nothing is published. A guard
- *          file that is not there or whose mtime lies more than 7 days before as_of makes guard_missing, no error: `why` then says what to do.
- *          An act whose subject cannot be read: TRAP_ECORRUPT.
+ * Parts:   special-use space (IANA), the configuration's never_list and never_list_files, acts `allow`, the
+ *          guard's provider ranges, crawler ranges (harvesters only). Every output is listing minus these, as
+ *          set difference on prefixes.
+ * Errors:  a file of never_list_files or crawler_files that cannot be read, and a bad line anywhere:
+ *          file:line, nothing is published. A guard file that is not there or whose mtime lies more than 7
+ *          days before as_of makes guard_missing, no error: `why` then says what to do. An act whose subject
+ *          cannot be read: TRAP_ECORRUPT.
  * Owns:    the sets. Read-only after lists_load(). Threads: any reader. Tests: tests/unit/policy/test_lists.c
  */
 #ifndef POLICY_LISTS_H
@@ -19,28 +21,34 @@ const char *list_name(enum list_name n);
 
 struct acts_view; /* acts in force at as_of: allows, denies, delists; revoked and ended ones left out */
 struct lists {
-    struct prefix_set set[LIST_COUNT]; /* [LIST_SPECIAL_USE] unused: special_use() */
-    struct prefix_set forbidden;       /* senders: all but the crawlers */
+    struct prefix_set set[LIST_COUNT];      /* [LIST_SPECIAL_USE] unused: special_use() */
+    struct prefix_set forbidden;            /* senders: all but the crawlers */
     struct prefix_set forbidden_harvesters; /* all */
-    bool guard_off, guard_missing;     /* missing: on, and empty or older than 7 days at as_of: no senders zone */
-    struct err_text guard_why;         /* what is missing */
+    bool guard_off, guard_missing; /* missing: on, and empty or older than 7 days at as_of: no senders zone */
+    struct err_text guard_why;     /* what is missing */
 };
-TRAP_NODISCARD enum trap_err lists_load(const struct config *c, const struct acts_view *acts, wall_t as_of, struct lists *out,
-                                        struct err_text *why);
+TRAP_NODISCARD enum trap_err lists_load(const struct config *c, const struct acts_view *acts, wall_t as_of,
+                                        struct lists *out, struct err_text *why);
 /* The same for a program that runs: a file that cannot be read now leaves its list as last_good has it, and
  * kept says which and why ("" = none). Acts are always those of now. Fails for lack of memory only. */
 TRAP_NODISCARD enum trap_err lists_reload(const struct config *c, const struct acts_view *acts, wall_t as_of,
-                                          const struct lists *last_good, struct lists *out, struct err_text *kept);
+                                          const struct lists *last_good, struct lists *out,
+                                          struct err_text *kept);
 void lists_free(struct lists *l);
 /* The first list that holds part of p, with the entry that does; LIST_COUNT when none. */
 enum list_name lists_find(const struct lists *l, struct prefix p, bool harvester, struct prefix *entry_out);
 
-struct act_prefix { struct prefix prefix; wall_t at, until; uint64_t seq; };
+struct act_prefix {
+    struct prefix prefix;
+    wall_t at, until;
+    uint64_t seq;
+};
 struct acts_view {
     struct act_prefix *allow, *deny, *delist;
     size_t allow_count, deny_count, delist_count;
 };
-TRAP_NODISCARD enum trap_err acts_view_load(struct store_db *acts, wall_t as_of, struct acts_view *out, struct err_text *why);
+TRAP_NODISCARD enum trap_err acts_view_load(struct store_db *acts, wall_t as_of, struct acts_view *out,
+                                            struct err_text *why);
 void acts_view_free(struct acts_view *v);
 
 #endif
