@@ -189,7 +189,7 @@ static const struct conf_key store_keys[] = {
     KEY("queue_max", CONF_U32, "65536", 1, 16777216, config, store.queue_max,
         "Records that may wait to be written."),
     KEY("batch_max", CONF_U32, "1024", 1, 1048576, config, store.batch_max, "Records in one transaction."),
-    KEY("wal_max", CONF_SIZE, "64M", 1 * MIB, 16 * GIB, config, store.wal_max_bytes,
+    KEY("wal_max", CONF_SIZE, "64M", 256 * KIB, 16 * GIB, config, store.wal_max_bytes,
         "Size of a database's write-ahead log that starts a checkpoint."),
     KEY("sample_max", CONF_SIZE, "64k", 0, 16 * MIB, config, store.sample_max_bytes,
         "How much of one message is kept."),

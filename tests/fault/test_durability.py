@@ -18,7 +18,7 @@ from fault_lib import testlib
 PAGES = MESSAGES = 200
 DOMAINS = ("trap.test", "second.test")
 # Small, so that checkpoints fall into the run.
-CONFIG = 'store { wal_max = "1M"  free_min = "0" }\ntrap "sales@old.test" { class = "pristine" }\n'
+CONFIG = 'store { wal_max = "256k"  free_min = "0" }\ntrap "sales@old.test" { class = "pristine" }\n'
 
 
 def pages(t, count):
