@@ -111,9 +111,12 @@ static void on_record_done(struct commit_job *job, enum trap_err result)
 
 static enum trap_err record_submit(struct session *s, struct message *message)
 {
-    struct record *r = record_new(s);
+    struct record *r;
     enum trap_err err;
 
+    if (s->server->hits == NULL) /* the log is closed: what comes back now only ends */
+        return TRAP_ECLOSED;
+    r = record_new(s);
     if (r == NULL)
         return TRAP_ENOMEM;
     r->message = message;
@@ -370,7 +373,7 @@ static void queue_remove(struct message *m)
  * are none. */
 static bool submit(struct message *m)
 {
-    const enum trap_err err = submit_evidence(m);
+    const enum trap_err err = m->server->hits == NULL ? TRAP_ECLOSED : submit_evidence(m);
 
     if (err == TRAP_EFULL)
         return false;

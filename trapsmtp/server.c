@@ -266,6 +266,8 @@ void server_run(struct server *server, int signal_fd)
     loop_run(server->loop);
     loop_io_stop(server->loop, &signals);
     loop_timer_stop(server->loop, &server->tick);
-    while (server->sessions != NULL && server->sessions->state != SESSION_ENDED)
-        session_end(server->sessions, "shutdown");
+    for (struct session *s = server->sessions, *next; s != NULL; s = next) {
+        next = s->next;
+        session_end(s, "shutdown");
+    }
 }

@@ -232,6 +232,28 @@ def test_disk_full(build):
         assert hits(inst) == 0
 
 
+def test_stop_while_disk_hangs(build):
+    """Asked to stop while commits hang, it gives up after its ten seconds, and ends in order once the disk answers."""
+    config = CONFIG + "store { batch_max = 1  queue_max = 1 }\n"
+    with Installation(build, config=config, smtp='commit_wait = "60s"') as inst:
+        daemon = inst.start("trapsmtp")
+        clients = [inst.smtp(helo=name + ".example") for name in ("writer", "queue", "waits")]
+        for s in clients:
+            s.command("BOGUS")  # something to tell in the session record
+            s.expect("MAIL FROM:<a@b.example>", 250)
+            s.expect(f"RCPT TO:<{TRAP}>", 250)
+            s.expect("DATA", 354)
+        with contextlib.closing(sqlite3.connect(inst.dir / "hits.db", isolation_level=None)) as lock:
+            lock.execute("BEGIN IMMEDIATE")
+            for s in clients:
+                s.send(BODY + b".\r\n")
+            daemon.send_signal(signal.SIGTERM)
+            wait_for("the end of its patience", lambda: "smtp.stop " in inst.log(), 20)
+        assert daemon.wait(30) == 0, inst.log()
+        for s in clients:
+            s.close()
+
+
 def test_commit_wait(build):
     """While the disk does not answer: a bounded wait, then 452; other sessions and QUIT go on; it recovers by itself."""
     with sink(build, "commit_wait = 1s") as inst:
