@@ -180,19 +180,23 @@ static void close_softly(struct session *s)
     session_end(s, "closed");
 }
 
+/* Whenever the replies so far are out the commands behind them have their turn: what is kept at the end is
+ * less than a line, or waits for room for replies, or for a commit. */
 void session_turn(struct session *s, struct bytes in)
 {
     const bool had_unsent = s->unsent.n > 0;
-    bool progress = false;
+    bool progress = false, whole = true, sent;
 
-    while (in.n > 0 && may_go_on(s)) {
-        if (!step(s, &in))
-            break;
-        progress = true;
-    }
+    do {
+        while (whole && in.n > 0 && may_go_on(s)) {
+            whole = step(s, &in);
+            progress |= whole;
+        }
+        sent = reply_flush(s);
+    } while (sent && whole && in.n > 0 && may_go_on(s));
     s->linger |= in.n > 0;
     keep(s, in);
-    if (!reply_flush(s) || s->broken) {
+    if (!sent || s->broken) {
         session_end(s, "connection lost");
         return;
     }
@@ -239,7 +243,7 @@ static bool receive(struct session *s, struct bytes *in)
 
     if (s->kept_len > 0)
         memcpy(server->input, s->kept, s->kept_len);
-    n = recv(s->fd, server->input + s->kept_len, READ_BYTES, MSG_DONTWAIT);
+    n = recv(s->fd, server->input + s->kept_len, server->input_cap - s->kept_len, MSG_DONTWAIT);
     if (n == -1 && (errno == EAGAIN || errno == EINTR))
         return false;
     if (n <= 0) {
