@@ -36,7 +36,7 @@ static void keep_max(atomic_uint_fast64_t *max, uint64_t v)
 static int on_wal(void *arg, sqlite3 *sq, const char *name, int pages)
 {
     struct commit *c = arg;
-    const uint64_t bytes = 32 + (uint64_t)pages * (4096 + 24);
+    const uint64_t bytes = 32 + (uint64_t)pages * (FILE_PAGE_BYTES + 24);
 
     (void)sq;
     (void)name;

@@ -17,6 +17,7 @@
 #include <sqlite3.h>
 
 enum {
+    FILE_PAGE_BYTES = 4096,
     DB_STATEMENTS_MAX = 48,
     DB_BUSY_MS = 5000, /* a checkpoint that restarts the WAL, another appender of acts.db */
     DB_READ_MS = 50,   /* a read transaction is ended and begun again after that */

@@ -5,7 +5,7 @@
  *
  * quick_check reads the whole file: done by a writer for files up to CHECK_MAX_BYTES (docs/adr/0003 has the figures). In a
  * larger one SQLite finds damage where it meets it, and says so to that one query or batch. */
-#include "db.h"
+#include "file_parts.h"
 #include "schema.h"
 
 #include <base/log.h>
@@ -20,8 +20,7 @@
 enum {
     HEADER_BYTES = 100, /* https://www.sqlite.org/fileformat2.html section 1.3 */
     HEADER_USER_VERSION = 60,
-    HEADER_APPLICATION_ID = 68,
-    APPLICATION_ID = 0x54724c00 /* "TrL" and the file's number */
+    HEADER_APPLICATION_ID = 68
 };
 static const int64_t CHECK_MAX_BYTES = 256LL << 20;
 
@@ -130,7 +129,7 @@ static enum trap_err check_header(const struct store_db *db, int64_t *size_out, 
     (void)close(fd);
     if (n < HEADER_BYTES || memcmp(head, "SQLite format 3", 16) != 0)
         return say_damaged(db, "not a database", why);
-    if (big_endian_32(head + HEADER_APPLICATION_ID) != (uint32_t)APPLICATION_ID + (uint32_t)db->file)
+    if (big_endian_32(head + HEADER_APPLICATION_ID) != (uint32_t)FILE_APPLICATION_ID + (uint32_t)db->file)
         return say_damaged(db, "a database, but not this one", why);
     *size_out = st.st_size;
     /* An older number means nothing here: the last migration may still be in the WAL. */
@@ -171,15 +170,18 @@ static bool immutable_uri(const char *path, char *out, size_t max)
 static int first_text(void *arg, int columns, char **values, char **names)
 {
     struct err_text *text = arg;
+    const char *line = columns > 0 && values[0] != NULL ? values[0] : "";
+    const char *end = strchr(line, '\n');
 
     (void)names;
-    if (columns > 0 && values[0] != NULL && text->text[0] == '\0')
-        err_text_set(text, "%s", values[0]);
+    /* Damage comes under a heading: "*** in database main ***", newline, what it is. */
+    if (text->text[0] == '\0')
+        err_text_set(text, "%s", end == NULL ? line : end + 1);
     return 0;
 }
 
 /* Step 3. Nothing waits in a WAL: the file is read as if on a CD, without lock and -shm. acts.db has other writers: never so. */
-static enum trap_err check_content(struct store_db *db, struct err_text *why)
+static enum trap_err check_content(struct store_db *db, int64_t size, struct err_text *why)
 {
     char name[PATH_TEXT_MAX * 3 + 32];
     struct err_text found = { "" };
@@ -190,10 +192,14 @@ static enum trap_err check_content(struct store_db *db, struct err_text *why)
 
     (void)snprintf(name, sizeof name, "%s-wal", db->path);
     if (db->file != STORE_ACTS && (stat(name, &st) == -1 || st.st_size == 0) &&
-        immutable_uri(db->path, name, sizeof name))
+        immutable_uri(db->path, name, sizeof name)) {
         flags |= SQLITE_OPEN_URI;
-    else
+        /* SQLite would read the missing part of the last page as zeros. */
+        if (size % FILE_PAGE_BYTES != 0)
+            return say_damaged(db, "cut short", why);
+    } else {
         (void)snprintf(name, sizeof name, "%s", db->path);
+    }
     err = db_connect(name, flags, &db->sq);
     if (err != TRAP_OK)
         return say_failed(db, err, why);
@@ -210,7 +216,7 @@ static enum trap_err check_content(struct store_db *db, struct err_text *why)
     return err;
 }
 
-static enum trap_err migrate(struct store_db *db, int from)
+enum trap_err file_migrate(struct store_db *db, int from)
 {
     char pragma[64];
     enum trap_err err = db_exec(db, "BEGIN IMMEDIATE");
@@ -262,7 +268,7 @@ static enum trap_err connect_to(struct store_db *db, struct err_text *why)
         return err;
     err = settings(db);
     if (err == TRAP_OK && write && version < schema_newest(db->file))
-        err = migrate(db, (int)version);
+        err = file_migrate(db, (int)version);
     if (err == TRAP_OK)
         err = db_meta_get(db, "node", 0, &node);
     if (err == TRAP_OK && write &&
@@ -274,7 +280,7 @@ static enum trap_err connect_to(struct store_db *db, struct err_text *why)
     return TRAP_OK;
 }
 
-static struct store_db *db_new(const char *dir, enum store_file f, enum store_mode mode)
+struct store_db *file_db_new(const char *dir, enum store_file f, enum store_mode mode)
 {
     struct store_db *db = calloc(1, sizeof *db);
 
@@ -291,7 +297,7 @@ static struct store_db *db_new(const char *dir, enum store_file f, enum store_mo
     return db;
 }
 
-static enum trap_err take_lock(struct store_db *db, struct err_text *why)
+enum trap_err file_take_lock(struct store_db *db, struct err_text *why)
 {
     char path[PATH_TEXT_MAX];
 
@@ -302,105 +308,12 @@ static enum trap_err take_lock(struct store_db *db, struct err_text *why)
     return file_lock(path, &db->lock_fd, why);
 }
 
-/* ---- making a file ---- */
-
-/* The new file is complete before it has its name: a crash leaves a .new file that the next attempt removes. */
-static enum trap_err fill_new(struct store_db *db, const char *temp, uint8_t node, struct err_text *why)
-{
-    char pragma[128];
-    enum trap_err err = db_connect(temp, SQLITE_OPEN_READWRITE, &db->sq);
-    const wall_t now = wall_now();
-
-    (void)snprintf(pragma, sizeof pragma,
-                   "PRAGMA page_size = 4096; PRAGMA application_id = %d; PRAGMA synchronous = FULL",
-                   APPLICATION_ID + (int)db->file);
-    if (err == TRAP_OK)
-        err = db_exec(db, pragma);
-    if (err == TRAP_OK)
-        err = migrate(db, 0);
-    if (err == TRAP_OK)
-        err = db_meta_set(db, "node", node);
-    if (err == TRAP_OK && db->file == STORE_VISITS) {
-        (void)snprintf(pragma, sizeof pragma, "INSERT INTO epoch VALUES (1, 1, %lld)", (long long)now.us);
-        err = db_exec(db, pragma);
-    }
-    if (err == TRAP_OK)
-        err = db_exec(db, "PRAGMA journal_mode = WAL");
-    if (err == TRAP_OK && sqlite3_db_config(db->sq, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL) != SQLITE_OK)
-        err = TRAP_EIO;
-    if (err != TRAP_OK)
-        err_text_set(why, "%s: cannot be made: %s", db->path, db_error_text(db));
-    return err;
-}
-
-static enum trap_err sync_and_name(const char *temp, const struct store_db *db, struct err_text *why)
-{
-    const int fd = open(temp, O_RDONLY | O_CLOEXEC);
-    bool ok = fd != -1 && fsync(fd) == 0;
-
-    if (fd != -1)
-        (void)close(fd);
-    /* link, not rename: of two who make acts.db at once, the first one's stays. */
-    ok = ok && (link(temp, db->path) == 0 || errno == EEXIST);
-    if (!ok) {
-        err_text_set(why, "%s: cannot be made: %s", db->path, log_errno_text());
-        return TRAP_EIO;
-    }
-    return dir_sync(db->dir, why);
-}
-
-static enum trap_err make_file(const char *dir, enum store_file f, uint8_t node, struct err_text *why)
-{
-    char temp[PATH_TEXT_MAX + 32];
-    struct store_db *db = db_new(dir, f, STORE_CREATE);
-    enum trap_err err;
-    int fd;
-
-    if (db == NULL)
-        return TRAP_ENOMEM;
-    (void)snprintf(temp, sizeof temp, "%s.%ld.new", db->path, (long)getpid());
-    (void)unlink(temp);
-    /* Made here for its mode: SQLite gives the -wal and -shm files that of the database. */
-    fd = open(temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd == -1) {
-        err_text_set(why, "%s: cannot be made: %s", temp, log_errno_text());
-        err = TRAP_EIO;
-        goto out;
-    }
-    (void)close(fd);
-    err = fill_new(db, temp, node, why);
-    store_close(&db);
-    db = db_new(dir, f, STORE_CREATE);
-    if (err == TRAP_OK)
-        err = db == NULL ? TRAP_ENOMEM : sync_and_name(temp, db, why);
-    (void)unlink(temp);
-out:
-    store_close(&db);
-    return err;
-}
-
-/* The node of a new file is that of its neighbours. */
-static uint8_t node_of_neighbours(const char *dir)
-{
-    uint8_t node = 0;
-
-    for (unsigned f = 0; f < STORE_FILES && node == 0; f++) {
-        struct store_db *db = NULL;
-        struct err_text ignored;
-
-        if (store_open(dir, (enum store_file)f, STORE_READ, &db, &ignored) == TRAP_OK)
-            node = db->node;
-        store_close(&db);
-    }
-    return node;
-}
-
 /* ---- interface ---- */
 
 enum trap_err store_open(const char *dir, enum store_file f, enum store_mode mode, struct store_db **out,
                          struct err_text *why)
 {
-    struct store_db *db = db_new(dir, f, mode);
+    struct store_db *db = file_db_new(dir, f, mode);
     int64_t size = 0;
     enum trap_err err;
 
@@ -408,13 +321,13 @@ enum trap_err store_open(const char *dir, enum store_file f, enum store_mode mod
         err_text_set(why, "%s/%s: out of memory, or the path is too long", dir, facts[f].name);
         return TRAP_ENOMEM;
     }
-    err = take_lock(db, why);
+    err = file_take_lock(db, why);
     if (err == TRAP_OK && mode == STORE_CREATE && access(db->path, F_OK) == -1)
-        err = make_file(dir, f, node_of_neighbours(dir), why);
+        err = file_make(dir, f, -1, why);
     if (err == TRAP_OK)
         err = check_header(db, &size, why);
     if (err == TRAP_OK && mode != STORE_READ && size <= CHECK_MAX_BYTES)
-        err = check_content(db, why);
+        err = check_content(db, size, why);
     if (err == TRAP_OK)
         err = connect_to(db, why);
     if (err == TRAP_OK) {
@@ -475,22 +388,4 @@ void store_close(struct store_db **dbp)
     if (db->lock_fd != -1)
         file_unlock(db->lock_fd);
     free(db);
-}
-
-enum trap_err store_create_all(const char *dir, uint8_t node, struct err_text *why)
-{
-    for (unsigned f = 0; f < STORE_FILES; f++) {
-        struct store_db *db = db_new(dir, (enum store_file)f, STORE_CREATE);
-        enum trap_err err;
-
-        if (db == NULL)
-            return TRAP_ENOMEM;
-        err = take_lock(db, why);
-        if (err == TRAP_OK && access(db->path, F_OK) == -1)
-            err = make_file(dir, (enum store_file)f, node, why);
-        store_close(&db);
-        if (err != TRAP_OK)
-            return err;
-    }
-    return TRAP_OK;
 }

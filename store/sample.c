@@ -139,7 +139,7 @@ static enum trap_err make_room(struct sample_log *s)
 
         if (err == TRAP_OK)
             err = db_int(s->db, sql_free_pages, &unused);
-        if (err != TRAP_OK || (uint64_t)(pages - unused) * 4096 <= s->max_bytes)
+        if (err != TRAP_OK || (uint64_t)(pages - unused) * FILE_PAGE_BYTES <= s->max_bytes)
             return err;
         err = db_statement(s->db, sql_oldest, &st);
         if (err != TRAP_OK)

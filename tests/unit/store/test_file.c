@@ -122,6 +122,27 @@ static void test_create_again_keeps_content(void **state)
     scratch_end(&s);
 }
 
+/* What an attempt left that was cut off is in nobody's way, and is gone afterwards. */
+static void test_leftovers_of_a_crash(void **state)
+{
+    static const char *const names[] = { "visits.db.new", "visits.db.new-journal", "visits.db.new-wal" };
+    struct scratch s;
+    struct store_db *db = NULL;
+    struct err_text why = { "" };
+    char path[PATH_TEXT_MAX];
+
+    (void)state;
+    scratch_begin(&s, false);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        assert_trap_ok(file_create(scratch_path(&s, names[i], path), BYTES("half a file"), 0600, &why), why);
+    assert_trap_ok(store_create_all(s.dir, 7, &why), why);
+    assert_trap_ok(store_open(s.dir, STORE_VISITS, STORE_WRITE, &db, &why), why);
+    store_close(&db);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        assert_int_equal(access(scratch_path(&s, names[i], path), F_OK), -1);
+    scratch_end(&s);
+}
+
 static void test_newer_is_refused(void **state)
 {
     struct scratch s;
@@ -214,6 +235,10 @@ static void test_truncated_is_refused(void **state)
     scratch_begin(&s, true);
     assert_int_equal(truncate(scratch_path(&s, "visits.db", path), 3 * 4096), 0);
     check_refused(&s, STORE_VISITS, STORE_WRITE, TRAP_ECORRUPT, "damaged");
+    /* within its last page: SQLite would read zeros there */
+    assert_int_equal(
+        truncate(scratch_path(&s, "samples.db", path), (off_t)scratch_size(&s, "samples.db") - 1), 0);
+    check_refused(&s, STORE_SAMPLES, STORE_WRITE, TRAP_ECORRUPT, "damaged (cut short)");
     assert_int_equal(truncate(scratch_path(&s, "hits.db", path), 150), 0);
     check_refused(&s, STORE_HITS, STORE_WRITE, TRAP_ECORRUPT, "damaged");
     scratch_end(&s);
@@ -290,6 +315,7 @@ int main(void)
         cmocka_unit_test(test_all_files_are_made_and_opened),
         cmocka_unit_test(test_missing_file),
         cmocka_unit_test(test_create_again_keeps_content),
+        cmocka_unit_test(test_leftovers_of_a_crash),
         cmocka_unit_test(test_newer_is_refused),
         cmocka_unit_test(test_newer_in_wal_is_refused),
         cmocka_unit_test(test_damage_is_refused),
