@@ -25,6 +25,7 @@ static enum step begin(struct session *s, const struct smtp_path *path, const st
     }
     m->eight_bit = params->body == SMTP_BODY_8BITMIME;
     m->flags = (path->null ? HIT_NULL_SENDER : 0u) | (path->sloppy || path->utf8 ? HIT_SLOPPY_PATH : 0u);
+    session_note(s, m->flags & HIT_SLOPPY_PATH);
     s->message = m;
     s->state = SESSION_MAIL;
     reply(s, SMTP_REPLY_SENDER_OK);

@@ -41,7 +41,7 @@ static void take_content(struct bytes content, void *arg)
         postbox_add_content(m, content);
 }
 
-static uint32_t content_flags(const struct message *m)
+uint32_t content_flags(const struct message *m)
 {
     static const struct {
         uint32_t in_content, in_header, flag;

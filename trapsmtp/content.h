@@ -16,4 +16,7 @@ void content_begin(struct session *s);
  * session on. */
 void content_feed(struct session *s, struct bytes *in);
 
+/* What is known of the content so far, as enum hit_flag. */
+uint32_t content_flags(const struct message *m);
+
 #endif

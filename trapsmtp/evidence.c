@@ -1,5 +1,6 @@
 #include "evidence.h"
 
+#include "content.h"
 #include "postbox.h"
 #include "server.h"
 
@@ -166,7 +167,7 @@ void evidence_attempt(struct session *s)
     memcpy(t->attempt, message_rcpt(m, i).p, m->rcpts[i].len);
     t->attempt_len = m->rcpts[i].len;
     t->attempt_class = m->rcpts[i].klass;
-    t->flags |= m->flags;
+    t->flags |= m->flags | content_flags(m);
 }
 
 /* ---- messages ---- */

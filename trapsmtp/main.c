@@ -8,6 +8,7 @@
 #include <mail/keyed.h>
 
 #include <stdio.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static const char help[] =
@@ -46,6 +47,23 @@ static enum trap_err check_features(const struct config *config, struct err_text
         return TRAP_EINVAL;
     }
     return TRAP_OK;
+}
+
+/* One descriptor a session, and some for the databases. Too low a limit is said once; clients over it get
+ * 421. */
+static void raise_open_files(const struct config *config)
+{
+    enum { OTHERS = 64 };
+    const rlim_t wanted = (rlim_t)config->smtp.sessions_max + OTHERS;
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == -1 || limit.rlim_cur >= wanted)
+        return;
+    limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) == -1 || limit.rlim_cur < wanted)
+        log_warning("smtp.open_files", LOG_U64("limit", limit.rlim_cur),
+                    LOG_U64("sessions_max", config->smtp.sessions_max),
+                    LOG_STR("todo", "raise the limit of open files or lower sessions_max"));
 }
 
 static int serve(const struct config *config, int signal_fd, struct listener *listeners,
@@ -88,6 +106,7 @@ int main(int argc, char **argv)
         config_free(&config);
         return code;
     }
+    raise_open_files(config);
     signal_fd = daemon_signal_fd();
     err = listeners_bind(&config->smtp.listen, &listeners, &listener_count, &why);
     if (err != TRAP_OK) {

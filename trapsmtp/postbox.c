@@ -180,7 +180,7 @@ enum trap_err postbox_submit(struct postbox *p, struct message *m)
 
 void postbox_release(struct message *m)
 {
-    if (m->copy_held > 0)
+    if (m->copy_held > 0 && m->server->postbox != NULL)
         m->server->postbox->held -= m->copy_held;
     m->copy_held = 0;
 }

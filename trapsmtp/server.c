@@ -75,6 +75,9 @@ static void on_tick(struct loop_timer *t)
     struct server *server = t->arg;
 
     session_free_dead(server);
+    if (server->refused > 1)
+        log_info("smtp.refused.more", LOG_U64("suppressed", server->refused - 1));
+    server->refused = 0;
     if (server->stopping) {
         const bool late = loop_now(server->loop).ms >= server->stop_deadline.ms;
 
@@ -204,7 +207,7 @@ void server_free(struct server **out)
     hit_log_close(&server->hits); /* commits what waits */
     postbox_free(&server->postbox);
     if (server->loop != NULL)
-        run_completions(server);
+        run_completions(server); /* what is queued finds the log closed */
     message_free_spares(server);
     session_free_dead(server);
     trapdir_free(&server->trapdir);

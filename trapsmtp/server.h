@@ -52,6 +52,7 @@ struct server {
     struct session *dead;     /* ended: freed after the present batch of events */
     size_t session_count;
     uint64_t last_session_id;
+    uint64_t refused; /* connections over a limit since the last tick */
 
     struct message *queue_head,
         **queue_tail; /* end-of-data seen, the commit queue was full: submitted when there is room */

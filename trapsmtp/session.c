@@ -110,6 +110,8 @@ static void refuse(struct server *server, int fd, struct ip peer, const char *re
     const ssize_t n = send(fd, line.p, line.n, MSG_NOSIGNAL | MSG_DONTWAIT);
 
     (void)close(fd);
+    if (server->refused++ > 0)
+        return; /* one line a second; the tick tells how many more */
     log_info("smtp.refused", LOG_IP(peer), LOG_STR("reason", reason),
              LOG_U64("sessions", server->session_count), LOG_U64("told", n > 0 ? 1 : 0));
 }
