@@ -94,10 +94,15 @@ class Installation:
 
     def close(self):
         self.close_daemons()
+        path = self.top / "log"
+        log = path.read_text(errors="replace") if path.exists() else ""
+        found = re.search(r"^.*(?:Sanitizer:|runtime error:|internal error at ).*(?:\n.*){0,40}", log, re.M)
         if os.environ.get("TRAPLINE_TEST_KEEP"):
             print("kept:", self.top)
         else:
             shutil.rmtree(self.top, ignore_errors=True)
+        if found:
+            raise AssertionError("a daemon broke a rule of its own:\n" + found.group(0))
 
     # ---- the command line ----
 
