@@ -37,7 +37,7 @@ static enum trap_err digest_policies(const struct export_env *env, char out[DIGE
 
 static enum trap_err compute(const struct export_env *env, struct export_eval *e, struct err_text *why)
 {
-    for (size_t i = 0; i < env->plan->dataset_count; i++) {
+    for (size_t i = 0; i < env->plan->dataset_count && env->derived != NULL; i++) {
         const struct plan_dataset *d = &env->plan->dataset[i];
         const struct policy_env rule = { .policy = d->policy,
                                          .lists = &e->lists,
@@ -109,13 +109,15 @@ enum trap_err export_datasets(const struct export_env *env, const struct export_
 
     for (size_t i = 0; i < env->plan->dataset_count && err == TRAP_OK; i++) {
         const struct plan_dataset *d = &env->plan->dataset[i];
-        const struct listings *l = &find(e, d)->listings;
+        const struct export_listings *found = find(e, d);
 
-        v[i].held = l->guard_missing;
-        v[i].saves = l->saves;
-        v[i].save_count = l->save_count;
-        if (!v[i].held)
-            err = zone_entries_from(d->type, (uint8_t)d->zone->code, l, e->as_of, &v[i].entries);
+        v[i].held = found == NULL || found->listings.guard_missing;
+        if (v[i].held)
+            continue;
+        v[i].saves = found->listings.saves;
+        v[i].save_count = found->listings.save_count;
+        err =
+            zone_entries_from(d->type, (uint8_t)d->zone->code, &found->listings, e->as_of, &v[i].entries);
     }
     if (err != TRAP_OK) {
         export_datasets_free(env->plan, &v);

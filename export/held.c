@@ -1,4 +1,5 @@
-/* held.c - a senders dataset while the provider guard is missing: no additions, but removals get through. */
+/* held.c - a dataset while the provider guard is missing or the fold fails: no additions, but removals get
+ * through. */
 #include "publisher.h"
 
 /* An act `delist` may be on disk a little later than its own time says. */
@@ -13,9 +14,14 @@ static bool deny_ended(const struct zone_entry *e, const struct acts_view *acts)
     return e->reason == LISTING_DENY;
 }
 
-static bool must_go(const struct zone_entry *e, const struct prefix_set *forbidden, wall_t shown_as_of,
+static bool must_go(const struct zone_entry *e, bool harvesters, wall_t shown_as_of,
                     const struct publish_input *in)
 {
+    const struct prefix_set *forbidden =
+        harvesters ? &in->lists->forbidden_harvesters : &in->lists->forbidden;
+
+    if (e->value == 0 && harvesters)
+        return true; /* known from the record alone, which has no values: it cannot be written */
     if (e->until.us <= in->as_of.us || deny_ended(e, in->acts) ||
         prefix_set_overlaps(forbidden, e->prefix, NULL) ||
         prefix_set_overlaps(special_use(), e->prefix, NULL))
@@ -35,12 +41,10 @@ static bool must_go(const struct zone_entry *e, const struct prefix_set *forbidd
 enum trap_err held_entries(const struct zone_entries *shown, bool harvesters, wall_t shown_as_of,
                            const struct publish_input *in, struct zone_entries *out)
 {
-    const struct prefix_set *forbidden =
-        harvesters ? &in->lists->forbidden_harvesters : &in->lists->forbidden;
     struct zone_entries kept = { 0 };
 
     for (size_t i = 0; i < shown->n; i++) {
-        if (must_go(&shown->v[i], forbidden, shown_as_of, in))
+        if (must_go(&shown->v[i], harvesters, shown_as_of, in))
             continue;
         const enum trap_err err = zone_entries_add(&kept, shown->v[i]);
         if (err != TRAP_OK) {

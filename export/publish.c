@@ -72,20 +72,16 @@ static enum set_action action_for(const struct run *r, const struct plan_file *f
 {
     const struct publisher *p = r->p;
     const struct manifest_file *old = manifest_find(&p->current, f->path);
-    bool same = old != NULL, held_blind = false, held = false;
+    bool same = old != NULL, held = false;
 
     for (size_t i = f->first; i < f->first + f->count; i++) {
         const struct shown *s = &p->shown[i];
 
         held = held || r->in->dataset[i].held;
-        /* After a start the entries of a shadow zone are not known: its last good file stays. */
-        held_blind = held_blind || (r->in->dataset[i].held && !s->known && !f->zone->live);
         same = same && s->known && entries_equal(&s->entries, &r->entries[i]);
     }
     if (held && old == NULL)
         return SET_SKIP;
-    if (held_blind)
-        return SET_LINK;
     if (!same)
         return SET_WRITE;
     const span_t age = wall_diff(r->in->as_of, old->as_of);
@@ -204,6 +200,8 @@ static void remember(struct run *r)
             zone_entries_free(&s->entries);
             s->entries = r->entries[i];
             r->entries[i] = (struct zone_entries){ 0 };
+            if (d->held) /* no saves were computed */
+                continue;
             if (d->save_count > 0)
                 saves = malloc(d->save_count * sizeof(*saves));
             if (saves != NULL)
@@ -288,8 +286,10 @@ enum trap_err publisher_run(struct publisher *p, struct publish_input *in, struc
             goto out;
         }
         err = write_and_record(&r, why);
-        if (err != TRAP_OK)
+        if (err != TRAP_OK) {
+            p->unfinished = true; /* whatever stands there is looked at again, the current set, too */
             goto out;
+        }
         count_files(&r, &result);
         remember(&r);
         err = make_public(&r, why);

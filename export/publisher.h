@@ -25,7 +25,7 @@ struct publisher {
     char current_dir[PATH_TEXT_MAX];
     uint32_t serial_last; /* the highest that was ever used */
     wall_t shown_as_of;   /* when the shown entries were last computed */
-    bool unfinished;      /* the newest recorded set is not current */
+    bool unfinished;      /* a run failed: recover before the next one */
     bool withdrawn_told;  /* removals of datasets that left the configuration are on record */
 };
 

@@ -24,6 +24,9 @@ struct runner {
     struct publisher *publisher;
     struct lists last_good;
     bool has_last_good, guard_told, kept_told;
+    bool unpublished;               /* the last run failed */
+    struct err_text failure;        /* as it was logged; "" = none */
+    mono_t failure_told;
     uint64_t acts_seen, files_seen; /* what the last evaluation saw */
     mono_t evaluated;
     span_t evaluation_took;
@@ -228,7 +231,7 @@ static enum trap_err publish(struct runner *r, const struct export_eval *eval, m
     export_datasets_free(&r->plan, &in.dataset);
     if (err != TRAP_OK)
         return err;
-    tell_held(r, result.held, &eval->lists.guard_why);
+    tell_held(r, eval->lists.guard_missing ? result.held : 0, &eval->lists.guard_why);
     if (result.published)
         log_info("export.published", LOG_U64("serial", result.serial), LOG_U64("entries", result.entries),
                  LOG_U64("added", result.added), LOG_U64("removed", result.removed),
@@ -237,12 +240,16 @@ static enum trap_err publish(struct runner *r, const struct export_eval *eval, m
     return TRAP_OK;
 }
 
-static enum trap_err evaluate_and_publish(struct runner *r, struct err_text *why)
+/* With derived = NULL everything is held: only removals get through. */
+static enum trap_err evaluate_and_publish(struct runner *r, struct store_db *derived, struct err_text *why)
 {
     const mono_t began = mono_now();
+    struct export_env env = r->env;
     struct export_eval eval = { 0 };
-    enum trap_err err =
-        export_evaluate(&r->env, as_of_now(r), r->has_last_good ? &r->last_good : NULL, &eval, why);
+    enum trap_err err;
+
+    env.derived = derived;
+    err = export_evaluate(&env, as_of_now(r), r->has_last_good ? &r->last_good : NULL, &eval, why);
 
     if (err == TRAP_OK) {
         tell_kept(r, &eval.kept);
@@ -261,31 +268,51 @@ enum trap_err runner_run(struct runner *r, bool force, struct err_text *why)
 {
     const struct fold_options options = { .as_of = { INT64_MAX } };
     struct fold_result folded = { 0 };
-    bool changed;
+    bool changed, lists;
     enum trap_err err = open_logs(r, why);
 
     if (err == TRAP_OK && r->fold != NULL)
         err = fold_run(r->fold, &options, &folded, why);
-    if (err != TRAP_OK)
+    lists = lists_changed(r);
+    if (err != TRAP_OK) {
+        struct err_text ignored = { "" };
+
+        /* Evidence may be half folded: nothing is added, but nobody waits for his removal. */
+        r->unpublished = true;
+        if (lists || rested(r))
+            (void)evaluate_and_publish(r, NULL, &ignored);
         return err;
-    changed = folded.visits + folded.hits + folded.sessions > 0;
-    changed = lists_changed(r) || changed;
+    }
+    changed = lists || r->unpublished || folded.visits + folded.hits + folded.sessions > 0;
     if (!force && !changed && !rested(r))
         return TRAP_OK;
-    return evaluate_and_publish(r, why);
+    err = evaluate_and_publish(r, r->env.derived, why);
+    r->unpublished = err != TRAP_OK;
+    return err;
 }
 
 /* ---- the loop ---- */
+
+/* Every interval fails alike: told once, and again each minute. */
+static void tell_failure(struct runner *r, enum trap_err err, const struct err_text *why)
+{
+    const mono_t now = mono_now();
+    const bool same = strcmp(r->failure.text, why->text) == 0 &&
+                      mono_diff(now, r->failure_told).ms < SPAN_MIN(1).ms;
+
+    r->failure = err == TRAP_OK ? (struct err_text){ "" } : *why;
+    if (err == TRAP_OK || same)
+        return;
+    r->failure_told = now;
+    log_error("export.run.failed", LOG_STR("kind", err_name(err)), LOG_STR("error", why->text));
+}
 
 static void run_and_log(struct runner *r, bool force)
 {
     struct err_text why = { "" };
     const enum trap_err err = runner_run(r, force, &why);
 
-    if (err != TRAP_OK) {
-        log_error("export.run.failed", LOG_STR("kind", err_name(err)), LOG_STR("error", why.text));
-        r->acts_seen = UINT64_MAX; /* whatever came in is not published yet */
-    }
+    tell_failure(r, err, &why);
     loop_timer_start(r->loop, &r->timer, r->config->export.interval);
 }
 

@@ -10,9 +10,10 @@
  *          went back.
  * Change:  nothing new and nothing older than full_interval: no set. A file whose entries are the same is a
  *          hard link until then.
- * Held:    while the provider guard is missing, a senders dataset takes no additions: what was on it stays
- *          until its listing ends, a delisting or a never-list takes it off. One that was never published is
- *          not written at all.
+ * Held:    while the provider guard is missing (senders), or the log cannot be folded (all), a dataset takes
+ *          no additions: what was on it stays until its listing ends, a delisting or a never-list takes it
+ *          off. One that was never published is not written at all; of a shadow zone nothing is known after
+ *          a start, so nothing stays.
  * Shadow:  zones with publish = "shadow" are written below shadow/ and are not on record.
  * Owns:    the publisher owns what it remembers of the last set; plan, configuration and database are
  *          borrowed.

@@ -16,8 +16,8 @@ struct export_env {
     const struct config *config;
     const struct plan *plan;
     struct hash_key key; /* keyed_purpose(master, "policy") */
-    struct store_db *derived;
-    struct store_db *acts; /* NULL: no acts */
+    struct store_db *derived; /* NULL: no evidence to go by; every dataset is held (publish.h) */
+    struct store_db *acts;    /* NULL: no acts */
 };
 
 /* The listings of one policy. */
