@@ -67,7 +67,7 @@ static void add_keys(struct buf *out, const struct conf_section *s)
 }
 
 /* libconfuse's own messages say what is wrong; what is allowed is added here, by the begin of the message. */
-static void on_error(cfg_t *cfg, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void on_error(cfg_t *cfg, const char *format, va_list args)
 {
     static const struct {
         const char *begin, *hint;

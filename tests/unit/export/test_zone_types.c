@@ -245,8 +245,8 @@ static void test_head_refused(void **state)
         "$SOA 300 ns1.example.org  hostmaster.bl.example.org 1767225600 600 300 21600 300\n",
         "$TTL 300\n$SOA 300 ns1.example.org hostmaster.bl.example.org 1767225600 600 300 21600 300\n",
         "$SOA 300 ns1.example.org hostmaster.bl.example.org 1767225600 600 300 21600 300\n$TTL 301\n",
-        "$SOA 300 ns1.example.org hostmaster.bl.example.org 1767225600 600 300 21600 300\n$TTL 300\n"
-        "$TIMESTAMP 2026:01:01:00:00:00 +21900\n",
+        ("$SOA 300 ns1.example.org hostmaster.bl.example.org 1767225600 600 300 21600 300\n$TTL 300\n"
+         "$TIMESTAMP 2026:01:01:00:00:00 +21900\n"),
         "# a comment\n",
     };
     const struct zone_file f = { .head = head(&no_ns, ""), .section_count = 0 };
