@@ -17,7 +17,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from testlib import wait_for  # noqa: E402
 
 build = pathlib.Path(sys.argv[1])
-PROGRAM, MKSTATE = build / "bin" / "trapexport", build / "tests" / "bin" / "mkstate"
+PROGRAM, INIT = build / "bin" / "trapexport", build / "bin" / "trapline"
 ALLOW, DENY, DELIST, REVOKE = 1, 2, 3, 8
 ZONE = "bl.trap.test.combined"
 
@@ -26,7 +26,7 @@ class World:
     def __init__(self, zone_text="", guard='guard = "off"', publish="live", lists=True):
         self.top = pathlib.Path(tempfile.mkdtemp(prefix="trapline-export."))
         self.dir, self.conf, self.never = self.top / "state", self.top / "conf", self.top / "never"
-        subprocess.run([MKSTATE, self.dir, "1"], check=True)
+        subprocess.run([INIT, "init", "--dir", self.dir], check=True, stdout=subprocess.DEVNULL)
         self.never.write_text("# ours\n81.2.69.0/24\n")
         self.process = None
         self.conf.write_text(

@@ -19,17 +19,11 @@ build = pathlib.Path(sys.argv[1])
 PROGRAM = build / "bin" / "trapexport"
 HARVESTER, SPAMMER, SPAMMER6, OTHER = "81.2.69.160", "89.160.20.112", "2a02:d9c0::7", "175.16.199.37"
 RCPT_MINTED = 1
-CONFIG = """
-policy "test" {{ preset = "aggressive"  listing_delay = "0" }}
-zone "bl.trap.test" {{ kind = "combined"  policy = "test"  publish = "live" }}
-export {{ dir = "{dir}/zones"  interval = "1s" }}
-"""
 
 
 class Chain(Web):
     def __init__(self):
         super().__init__(build)
-        self.conf.write_text(self.conf.read_text() + CONFIG.format(dir=self.dir))
         self.exporter = None
 
     def __exit__(self, *_):
