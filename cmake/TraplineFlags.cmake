@@ -32,11 +32,6 @@ endif()
 if(TRAPLINE_FUZZ) # coverage feedback from the code under test, not only from the targets
   target_compile_options(trapline_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
-if(TRAPLINE_FUZZ)
-  # Coverage for libFuzzer in the libraries, too: without it the fuzzer sees only its own target file.
-  target_compile_options(trapline_flags INTERFACE -fsanitize=fuzzer-no-link)
-  target_link_options(trapline_flags INTERFACE -fsanitize=fuzzer-no-link)
-endif()
 if(TRAPLINE_COVERAGE)
   target_compile_options(trapline_flags INTERFACE --coverage)
   target_link_options(trapline_flags INTERFACE --coverage)
