@@ -11,7 +11,7 @@
 enum { HOLD_WAIT_MS = DB_READ_MS * 2, HOLD_PAUSE_MS = 1000, WARN_PAUSE_MS = 60000 };
 
 struct checkpoint {
-    sqlite3 *sq;
+    sqlite3 *sq, *writer; /* the writer's is touched after its thread has ended */
     char path[PATH_TEXT_MAX];
     uint64_t wal_max_bytes;
     pthread_t thread;
@@ -21,8 +21,19 @@ struct checkpoint {
     atomic_bool wanted; /* the gate is wanted for a checkpoint: the writer waits before its next batch */
     atomic_bool asked, stop;
     atomic_uint_fast64_t wal_bytes, count;
+    atomic_uint_fast64_t due_bytes; /* a WAL longer than this is looked at */
     mono_t hold_next, warn_next;
+    bool broken; /* the main file could not be synced: see break_off() */
 };
+
+/* The kernel tells of lost pages once: after a failed sync of the main file a later one would say that all is well, and the WAL, which
+ * has the pages, would begin anew or be removed. So nothing is copied any more; the next start copies the WAL from its beginning. */
+static void break_off(struct checkpoint *k)
+{
+    k->broken = true;
+    log_error("store.checkpoint.broken", LOG_STR("file", k->path), LOG_STR("error", "the file could not be synced"),
+              LOG_STR("todo", "look at the disk, then start the program again"));
+}
 
 /* True: done; of RESTART: nobody reads from the WAL any more, the next batch begins it anew. */
 static bool copy(struct checkpoint *k, int mode)
@@ -31,10 +42,22 @@ static bool copy(struct checkpoint *k, int mode)
 
     if (rc == SQLITE_OK)
         atomic_fetch_add(&k->count, 1);
+    else if (rc == SQLITE_IOERR_FSYNC)
+        break_off(k);
     else if ((rc & 0xff) != SQLITE_BUSY)
         log_error("store.checkpoint.failed", LOG_STR("file", k->path),
                   LOG_STR("error", sqlite3_errmsg(k->sq)));
     return rc == SQLITE_OK;
+}
+
+/* PASSIVE leaves the main file unsynced while the WAL grows on. What is synced now need not be while the writer is held. */
+static void sync_main_file(struct checkpoint *k)
+{
+    sqlite3_file *file = NULL;
+
+    if (sqlite3_file_control(k->sq, "main", SQLITE_FCNTL_FILE_POINTER, &file) == SQLITE_OK && file != NULL &&
+        file->pMethods != NULL && file->pMethods->xSync(file, SQLITE_SYNC_NORMAL) != SQLITE_OK)
+        break_off(k);
 }
 
 /* Many short attempts, not one with a busy timeout: that one waits for the lock of one reader's slot and loses it again and again
@@ -46,7 +69,7 @@ static bool copy_while_held(struct checkpoint *k)
 
     atomic_store(&k->wanted, true);
     (void)pthread_mutex_lock(&k->gate);
-    while (!(ok = copy(k, SQLITE_CHECKPOINT_RESTART)) && mono_diff(until, mono_now()).ms > 0)
+    while (!(ok = copy(k, SQLITE_CHECKPOINT_RESTART)) && !k->broken && mono_diff(until, mono_now()).ms > 0)
         (void)usleep(1000);
     atomic_store(&k->wanted, false);
     (void)pthread_cond_signal(&k->opened);
@@ -59,8 +82,10 @@ static void run_once(struct checkpoint *k)
     const mono_t now = mono_now();
 
     (void)copy(k, SQLITE_CHECKPOINT_PASSIVE);
-    if (atomic_load(&k->wal_bytes) <= 2 * k->wal_max_bytes || mono_diff(k->hold_next, now).ms > 0 ||
-        copy_while_held(k))
+    if (k->broken || atomic_load(&k->wal_bytes) <= 2 * k->wal_max_bytes || mono_diff(k->hold_next, now).ms > 0)
+        return;
+    sync_main_file(k);
+    if (k->broken || copy_while_held(k) || k->broken)
         return;
     k->hold_next = mono_add(now, SPAN_MS(HOLD_PAUSE_MS));
     if (mono_diff(k->warn_next, now).ms <= 0) {
@@ -80,8 +105,11 @@ static void *checkpoint_main(void *arg)
             continue;
         if (atomic_load(&k->stop))
             return NULL;
+        if (!k->broken)
+            run_once(k);
+        /* Not after every batch: each attempt costs an fsync of the WAL beside the writer's own. */
+        atomic_store(&k->due_bytes, atomic_load(&k->wal_bytes) + k->wal_max_bytes / 4);
         atomic_store(&k->asked, false);
-        run_once(k);
     }
 }
 
@@ -94,7 +122,9 @@ enum trap_err checkpoint_start(const struct store_db *db, uint64_t wal_max_bytes
     if (k == NULL)
         return TRAP_ENOMEM;
     (void)memcpy(k->path, db->path, sizeof k->path);
+    k->writer = db->sq;
     k->wal_max_bytes = wal_max_bytes;
+    k->due_bytes = wal_max_bytes;
     (void)pthread_mutex_init(&k->gate, NULL);
     (void)pthread_cond_init(&k->opened, NULL);
     err = db_connect(db->path, SQLITE_OPEN_READWRITE, &k->sq);
@@ -133,7 +163,9 @@ void checkpoint_leave(struct checkpoint *k)
 void checkpoint_poke(struct checkpoint *k, uint64_t wal_bytes)
 {
     atomic_store(&k->wal_bytes, wal_bytes);
-    if (wal_bytes > k->wal_max_bytes && !atomic_exchange(&k->asked, true))
+    if (wal_bytes <= k->wal_max_bytes) /* begun anew */
+        atomic_store(&k->due_bytes, k->wal_max_bytes);
+    else if (wal_bytes > atomic_load(&k->due_bytes) && !atomic_exchange(&k->asked, true))
         (void)sem_post(&k->wake);
 }
 
@@ -147,6 +179,10 @@ void checkpoint_stop(struct checkpoint **kp)
     atomic_store(&k->stop, true);
     (void)sem_post(&k->wake);
     (void)pthread_join(k->thread, NULL);
+    if (k->broken) {
+        (void)sqlite3_db_config(k->sq, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+        (void)sqlite3_db_config(k->writer, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    }
     (void)sem_destroy(&k->wake);
     (void)pthread_cond_destroy(&k->opened);
     (void)pthread_mutex_destroy(&k->gate);

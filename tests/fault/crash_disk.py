@@ -1,7 +1,8 @@
 """The disk as a power cut may leave it, rebuilt from the log of tests/fault/recorder (docs/adr/0014-crash-testing.md).
 
 What is certain: bytes and size of a file, as they were when an fsync or fdatasync of it began that has ended by now; names in a
-directory, likewise by fsync of the directory. Everything else may be there, may not, or in part: each 512-byte sector of a file
+directory, likewise by fsync of the directory. What was written before a failed fsync is never certain: the kernel may have dropped it,
+and tells it once (it becomes certain by being written again). Everything else may be there, may not, or in part: each 512-byte sector of a file
 holds the state after any number of the uncertain writes to it, the size is any that the file had since, and any of the uncertain
 changes of names has happened, as long as one name's changes happen in order. A rename or a link is whole or not at all.
 """
@@ -12,7 +13,7 @@ import struct
 
 SECTOR = 512
 HEAD = struct.Struct("<Ii qqq II")
-KINDS = ("", "open", "close", "dup", "write", "size", "grow", "sync_begin", "sync_end", "sync_drop", "rename", "link", "symlink",
+KINDS = ("", "open", "close", "dup", "write", "size", "grow", "sync_begin", "sync_end", "sync_drop", "sync_fail", "rename", "link", "symlink",
          "unlink", "mkdir", "rmdir", "unseen", "accept", "send", "receive")
 
 
@@ -48,6 +49,7 @@ class File:
         self.now = bytearray(content)
         self.certain = bytearray(content)
         self.uncertain = []     # (record number, offset, data), or (record number, size, None): cut or grown to size
+        self.failed = -1        # the last failed sync
         self.touched = False
 
     def change(self, number, offset, data):
@@ -58,10 +60,13 @@ class File:
     def sync(self, before):
         keep = []
         for change in self.uncertain:
-            if change[0] < before:
-                apply(self.certain, change[1], change[2])
-            else:
+            number, offset, data = change
+            if number >= before or (number < self.failed and data is not None):
                 keep.append(change)
+                continue
+            apply(self.certain, offset, data)
+            if data is not None:
+                keep = [(n, at, old) for n, at, old in keep if old is None or at < offset or at + len(old) > offset + len(data)]
         self.uncertain = keep
 
     def survivor(self, choice):
@@ -268,6 +273,11 @@ class Disk:
 
     def on_sync_begin(self, r):
         self.syncs[r.value] = r.number
+
+    def on_sync_fail(self, r):
+        node = self.fds.get(r.fd)
+        if isinstance(node, File):
+            node.failed = r.number
 
     def on_sync_end(self, r):
         began, node = self.syncs.pop(r.value), self.fds.get(r.fd)

@@ -14,7 +14,7 @@ import testlib  # noqa: E402
 import promises  # noqa: E402
 
 
-def recorder_env(build, directory, log, fsync_ms=0, fsync_drop=""):
+def recorder_env(build, directory, log, fsync_ms=0, fsync_drop="", fsync_fail=""):
     """Environment of a process that is recorded into `log`.PROGRAM.PID."""
     sanitizer = os.environ.get("ASAN_OPTIONS", "")
     return {
@@ -23,6 +23,7 @@ def recorder_env(build, directory, log, fsync_ms=0, fsync_drop=""):
         "TRAPLINE_RECORD_LOG": str(log),
         "TRAPLINE_FSYNC_MS": str(fsync_ms),
         "TRAPLINE_FSYNC_DROP": fsync_drop,
+        "TRAPLINE_FSYNC_FAIL": fsync_fail,
         # The recorder stands before the sanitizer's library on purpose.
         "ASAN_OPTIONS": sanitizer + (":" if sanitizer else "") + "verify_asan_link_order=0",
     }
@@ -80,13 +81,15 @@ def sets_wrong(zones):
     return wrong
 
 
-def transaction(s, sender, to):
+def transaction(s, sender, recipients, body=b"Subject: offer\r\n\r\nBuy now.\r\n"):
     """The code that ends it: of the first command that was refused, else of end-of-data."""
-    for line, expected in ((f"MAIL FROM:<{sender}>", 250), (f"RCPT TO:<{to}>", 250), ("DATA", 354)):
+    lines = [(f"MAIL FROM:<{sender}>", 250)] + [(f"RCPT TO:<{r}>", 250) for r in recipients] + [("DATA", 354)]
+    for line, expected in lines:
         code, _ = s.command(line)
         if code != expected:
+            s.command("RSET")
             return code
-    s.send(b"Subject: offer\r\n\r\nBuy now.\r\n.\r\n")
+    s.send(testlib.stuff(body) + b".\r\n")
     return s.reply()[0]
 
 
@@ -142,14 +145,12 @@ class Clients:
                 with self.lock:
                     known = list(self.pages)[-50:]
                 sender, to = f"s{n}.{i}@sender.example", (known or self.traps)[n % len(known or self.traps)]
-                code = transaction(s, sender, to)
+                code = transaction(s, sender, [to])
                 with self.lock:
                     if code == 250:
                         self.told[sender] = {to.lower()}
                     else:
                         self.refused += 1
-                if code != 250:
-                    s.command("RSET")
 
     def lost(self, decoder):
         """What they were shown or told and is not on record."""

@@ -58,7 +58,7 @@ def pages(build, fsync_ms):
         assert many.bare <= len(many.latency) // (20 if fsync_ms <= 5 else 4), f"{many.bare} of {len(many.latency)} pages without addresses"
         assert single[0] <= 1000 / fsync_ms + 1, "pages came faster than their fsync"
         assert group[0] > 1.5 * single[0], "throughput does not grow with concurrency"
-        assert group[1] > 1.5, "every page has an fsync of its own"
+        assert group[1] > 2.5, "hardly any pages share an fsync"
         lost = one.lost(promises.Decoder(build, t.dir)) + many.lost(promises.Decoder(build, t.dir))
         assert not lost, lost[:3]
 

@@ -269,6 +269,12 @@ static int sync_any(int fd, int (*next)(int))
         record_put(&r, NULL, NULL);
         return 0;
     }
+    if (recorder_fails(fd)) {
+        r.kind = RECORD_SYNC_FAIL;
+        record_put(&r, NULL, NULL);
+        errno = EIO;
+        return -1;
+    }
     r.value = __atomic_add_fetch(&numbers, 1, __ATOMIC_RELAXED);
     record_put(&r, NULL, NULL);
     if (recorder_sync_ms() > 0)

@@ -19,7 +19,7 @@ static pthread_mutex_t order;
 static bool on;
 static int log_fd = -1;
 static int sync_ms;
-static const char *drop;
+static const char *drop, *fail;
 static char top[PATH_MAX];
 static size_t top_len;
 static unsigned char kinds[FDS];
@@ -86,6 +86,7 @@ __attribute__((constructor)) static void start(void)
     for (; ms != NULL && *ms >= '0' && *ms <= '9'; ms++)
         sync_ms = sync_ms * 10 + (*ms - '0');
     drop = getenv("TRAPLINE_FSYNC_DROP");
+    fail = getenv("TRAPLINE_FSYNC_FAIL");
     (void)pthread_mutexattr_init(&attr);
     (void)pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
     (void)pthread_mutex_init(&order, &attr);
@@ -105,20 +106,28 @@ int recorder_sync_ms(void)
     return sync_ms;
 }
 
-bool recorder_drops(int fd)
+static bool ends_with(int fd, const char *end)
 {
     char path[RECORD_PATH_MAX];
-    size_t n, end;
+    size_t n, m;
 
-    if (drop == NULL || drop[0] == '\0')
-        return false;
-    if (strcmp(drop, "1") == 0)
-        return true;
     if (!path_of_fd(fd, path))
         return false;
     n = strlen(path);
-    end = strlen(drop);
-    return n >= end && strcmp(path + n - end, drop) == 0;
+    m = strlen(end);
+    return n >= m && strcmp(path + n - m, end) == 0;
+}
+
+bool recorder_drops(int fd)
+{
+    return drop != NULL && drop[0] != '\0' && (strcmp(drop, "1") == 0 || ends_with(fd, drop));
+}
+
+bool recorder_fails(int fd)
+{
+    static int failed;
+
+    return fail != NULL && fail[0] != '\0' && ends_with(fd, fail) && __atomic_exchange_n(&failed, 1, __ATOMIC_ACQ_REL) == 0;
 }
 
 void recorder_lock(void)

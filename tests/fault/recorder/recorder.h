@@ -7,6 +7,7 @@
  *            TRAPLINE_RECORD_LOG   the log is <this>.<program>.<pid>
  *            TRAPLINE_FSYNC_MS     fsync(2) and fdatasync(2) below the directory take so much longer
  *            TRAPLINE_FSYNC_DROP   those of paths that end with this text ("1": all) do nothing and say that they did
+ *            TRAPLINE_FSYNC_FAIL   the first one of a path that ends with this text fails with EIO, and what was written is lost
  * Form:    records: struct record, then `path_bytes` and `data_bytes` bytes. Paths are relative to the directory.
  * Order:   that of the log. A change of a file is made and logged under one lock. fsync is logged before it begins and after it
  *          has ended: it makes certain what was logged before it began, from its end on. A send is logged before it is made.
@@ -33,6 +34,7 @@ enum record_kind {
     RECORD_SYNC_BEGIN, /* fd, value: number of this sync */
     RECORD_SYNC_END,   /* fd, value: number of this sync; logged where it succeeded */
     RECORD_SYNC_DROP,  /* fd */
+    RECORD_SYNC_FAIL,  /* fd; what was written before is in memory only, and no later sync writes it */
     RECORD_RENAME,     /* path -> data */
     RECORD_LINK,       /* path -> data */
     RECORD_SYMLINK,    /* path; data = target */
@@ -62,6 +64,8 @@ void fd_set_kind(int fd, enum fd_kind kind);
 bool recorder_on(void);
 int recorder_sync_ms(void);
 bool recorder_drops(int fd);
+/* True once. */
+bool recorder_fails(int fd);
 
 /* The lock of the one order; recursive, so that remove(3) may be made of unlink(2). */
 void recorder_lock(void);
