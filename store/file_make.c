@@ -104,8 +104,10 @@ enum trap_err file_make(const char *dir, enum store_file f, int node, struct err
         err = TRAP_EIO;
         goto out;
     }
+    err = file_own_as_dir(fd, temp, why);
     (void)close(fd);
-    err = fill_new(db, temp, own, why);
+    if (err == TRAP_OK)
+        err = fill_new(db, temp, own, why);
     store_close(&db);
     db = file_db_new(dir, f, STORE_CREATE);
     if (err == TRAP_OK)

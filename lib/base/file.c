@@ -101,6 +101,22 @@ static enum trap_err parent_sync(const char *path, struct err_text *why)
     return dir_sync(dir, why);
 }
 
+enum trap_err file_own_as_dir(int fd, const char *path, struct err_text *why)
+{
+    char dir[PATH_TEXT_MAX];
+    struct stat st;
+
+    if (geteuid() != 0)
+        return TRAP_OK;
+    if (parent_of(path, dir) != TRAP_OK)
+        return too_long(why, path);
+    if (stat(dir, &st) == -1)
+        return fail(why, "look at", dir);
+    if ((st.st_uid != 0 || st.st_gid != 0) && fchown(fd, st.st_uid, st.st_gid) == -1)
+        return fail(why, "set the owner of", path);
+    return TRAP_OK;
+}
+
 static enum trap_err write_all(int fd, struct bytes data)
 {
     while (data.n > 0) {
@@ -128,11 +144,12 @@ static enum trap_err temp_write(const char *path, struct bytes data, mode_t mode
     fd = mkostemp(temp_out, O_CLOEXEC);
     if (fd == -1)
         return fail(why, "create", temp_out);
-    if (fchmod(fd, mode) == -1)
+    err = file_own_as_dir(fd, path, why);
+    if (err == TRAP_OK && fchmod(fd, mode) == -1)
         err = fail(why, "set the mode of", temp_out);
-    else if (write_all(fd, data) != TRAP_OK)
+    else if (err == TRAP_OK && write_all(fd, data) != TRAP_OK)
         err = fail(why, "write", temp_out);
-    else if (fsync(fd) == -1)
+    else if (err == TRAP_OK && fsync(fd) == -1)
         err = fail(why, "sync", temp_out);
     if (close_keeping_errno(fd) == -1 && err == TRAP_OK)
         err = fail(why, "close", temp_out);
@@ -260,6 +277,10 @@ enum trap_err file_lock(const char *path, int *fd_out, struct err_text *why)
 
     if (fd == -1)
         return fail(why, "open", path);
+    if (file_own_as_dir(fd, path, why) != TRAP_OK) {
+        (void)close_keeping_errno(fd);
+        return TRAP_EPERM;
+    }
     if (flock(fd, LOCK_EX | LOCK_NB) == -1) {
         enum trap_err err = TRAP_EBUSY;
         if (errno == EWOULDBLOCK) {

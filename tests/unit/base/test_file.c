@@ -261,6 +261,31 @@ static void test_lock(void **state)
     file_unlock(fd);
 }
 
+/* Made by root, read by a daemon that is not. */
+static void test_owner(void **state)
+{
+    enum { DAEMON = 65534 };
+    const char *const dir = at("owned");
+    char path[PATH_TEXT_MAX];
+    struct stat st;
+    int fd = -1;
+
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    assert_int_equal(dir_make(dir, 0700, NULL), TRAP_OK);
+    assert_int_equal(chown(dir, DAEMON, DAEMON), 0);
+    assert_int_equal(path_join(dir, "file", path), TRAP_OK);
+    assert_int_equal(file_replace(path, BYTES("x"), 0600, NULL), TRAP_OK);
+    assert_int_equal(stat(path, &st), 0);
+    assert_true(st.st_uid == DAEMON && st.st_gid == DAEMON);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(file_lock(path, &fd, NULL), TRAP_OK);
+    assert_int_equal(fstat(fd, &st), 0);
+    assert_true(st.st_uid == DAEMON && st.st_gid == DAEMON);
+    file_unlock(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -269,6 +294,7 @@ int main(void)
         cmocka_unit_test(test_create),      cmocka_unit_test(test_slurp_limits),
         cmocka_unit_test(test_slurp_large), cmocka_unit_test(test_symlink),
         cmocka_unit_test(test_dirs),        cmocka_unit_test(test_lock),
+        cmocka_unit_test(test_owner),
     };
     return cmocka_run_group_tests(tests, group_setup, group_teardown);
 }

@@ -2,6 +2,8 @@
  *
  * Why:     a reader sees the old content or the new one, never a part: temporary file, fsync, rename, fsync of the
  *          directory. SQLite's files are not touched here.
+ * Owner:   what root makes belongs to whom its directory belongs to: the command line may run as root, the daemons that
+ *          must read it do not.
  * Errors:  TRAP_ENOENT, TRAP_EEXIST, TRAP_EPERM, TRAP_EFULL (disk or quota), TRAP_ENOMEM, else TRAP_EIO; errno is set, and
  *          the text goes to `why` (may be NULL).
  * Threads: any; two writers of one path are the caller's mistake (use file_lock).
@@ -29,6 +31,8 @@ TRAP_NODISCARD enum trap_err file_slurp(const char *path, size_t max_bytes, stru
 /* mkdir -p of the last component only; an existing directory is fine (its mode stays). Durable. */
 TRAP_NODISCARD enum trap_err dir_make(const char *path, mode_t mode, struct err_text *why);
 TRAP_NODISCARD enum trap_err dir_sync(const char *path, struct err_text *why);
+/* For files that are made elsewhere (see Owner); fd is path's. */
+TRAP_NODISCARD enum trap_err file_own_as_dir(int fd, const char *path, struct err_text *why);
 /* Removes a directory and what is in it (plain files and directories; never follows a symlink). */
 TRAP_NODISCARD enum trap_err dir_remove(const char *path, struct err_text *why);
 
