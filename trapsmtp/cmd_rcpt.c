@@ -30,6 +30,8 @@ static enum step accept_recipient(struct session *s, const struct smtp_path *pat
         session_close_after(s, SMTP_REPLY_NO_MEMORY, "memory");
         return STEP_CLOSE;
     case MESSAGE_ADDED:
+        s->commands_left++; /* recipients have a limit of their own */
+        break;
     case MESSAGE_TWICE:
         break;
     }

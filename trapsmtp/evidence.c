@@ -94,9 +94,11 @@ static void run_record_done(struct completion *c)
     struct record *r = MPSC_OWNER(c, struct record, done);
 
     r->server->jobs_out--;
-    if (r->message != NULL)
+    if (r->message != NULL) {
+        if (r->result == TRAP_OK)
+            limits_tell(&r->server->limits, r->job.session.client, loop_now(r->server->loop));
         message_job_done(r->message, r->result);
-    else if (r->result != TRAP_OK)
+    } else if (r->result != TRAP_OK)
         log_warning("smtp.session.lost", LOG_U64("session", r->job.session.session),
                     LOG_STR("error", err_name(r->result)));
     free(r);
@@ -133,17 +135,36 @@ static enum trap_err record_submit(struct session *s, struct message *message)
     return TRAP_OK;
 }
 
+/* Whether this session is written down: where there is something to tell, and no more of one client than the
+ * operator wants rows of it. */
+static bool is_recorded(struct session *s, const char **why_out)
+{
+    struct server *server = s->server;
+
+    *why_out = "none";
+    if (!has_news(&s->tally))
+        return false;
+    *why_out = "limit";
+    if (!limits_take(&server->limits, s->client, LIMITS_RECORDS, server->config->smtp.hits_per_sender_hour,
+                     loop_now(server->loop)))
+        return false;
+    *why_out = "yes";
+    return true;
+}
+
 void evidence_session_end(struct session *s)
 {
     const struct tally *t = &s->tally;
+    const char *why;
+    const bool recorded = is_recorded(s, &why);
 
     log_info("smtp.session", LOG_U64("session", s->id), LOG_IP(s->client), LOG_BYTES("helo", session_helo(s)),
              LOG_STR("reason", s->reason != NULL ? s->reason : "xclient"),
              LOG_SPAN("duration", mono_diff(loop_now(s->server->loop), s->opened)),
              LOG_U64("commands", t->commands), LOG_U64("errors", t->errors), LOG_U64("hits", t->hits),
              LOG_U64("refused", (uint64_t)t->refused_unknown + t->refused_relay + t->refused_limit),
-             LOG_U64("flags", session_flags(s)));
-    if (has_news(t)) {
+             LOG_U64("flags", session_flags(s)), LOG_STR("record", why));
+    if (recorded) {
         const enum trap_err err = record_submit(s, NULL);
 
         if (err != TRAP_OK)
@@ -239,10 +260,8 @@ static struct session *message_finish(struct message *m)
     if (ok && is_hit && !m->counted)
         log_hit(m);
     if (s != NULL && ok && is_hit) {
-        const bool in_record = m->counted && !s->counted; /* the first counted one waited for its record */
-
-        s->tally.hits += in_record ? 0 : 1;
-        s->tally.counted += m->counted && !in_record ? 1 : 0;
+        s->tally.hits += m->in_record ? 0 : 1;
+        s->tally.counted += m->counted && !m->in_record ? 1 : 0;
         s->tally.flags_on_record |= m->counted ? 0 : m->flags;
         s->counted |= m->counted;
     }
@@ -311,7 +330,7 @@ static enum trap_err submit_evidence(struct message *m)
     if (m->trap_count == 0)
         return TRAP_OK;
     if (m->counted) {
-        if (s->counted)
+        if (s->counted || limits_told(&s->server->limits, s->client, loop_now(s->server->loop)))
             return TRAP_OK;
         s->tally.hits++;
         err = record_submit(s, m);
@@ -319,6 +338,7 @@ static enum trap_err submit_evidence(struct message *m)
             s->tally.hits--;
             return err;
         }
+        m->in_record = true;
         m->jobs++;
         return TRAP_OK;
     }
@@ -388,8 +408,8 @@ void evidence_submit(struct session *s)
     const struct conf_smtp *conf = &s->server->config->smtp;
 
     s->state = SESSION_COMMIT;
-    m->counted = m->trap_count > 0 && !limits_hit(&s->server->limits, s->client, conf->hits_per_sender_hour,
-                                                  loop_now(s->server->loop));
+    m->counted = m->trap_count > 0 && !limits_take(&s->server->limits, s->client, LIMITS_HITS,
+                                                   conf->hits_per_sender_hour, loop_now(s->server->loop));
     if (m->counted)
         session_note(s, HIT_COUNTED);
     m->result = hit_fill(s, m);

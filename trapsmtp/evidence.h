@@ -3,8 +3,9 @@
  * Rule:    250 only after the commit of everything the message stands for: its hit, and the file for
  *          postmaster. What cannot be written, or not within commit_wait, is answered 452.
  * Limits:  beyond hits_per_sender_hour a message has no row of its own: it is counted in the session record
- *          (HIT_COUNTED). The first of a session waits until such a record is on disk; the count of further
- *          ones is written when the session ends.
+ *          (HIT_COUNTED). The first of a sender and hour waits until such a record is on disk; the count of
+ *          further ones is written when the session ends. As many session records of one client an hour
+ *          are written; beyond that a session is in the log only.
  * Threads: loop only; done() of the jobs runs on the writer's thread and only passes the result on.
  * Tests:   tests/replay, tests/functional/test_smtp_limits.py
  */

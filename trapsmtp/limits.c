@@ -56,11 +56,6 @@ static bool rebuild(struct limits *l)
     return true;
 }
 
-static void set_hour(struct limits *l, mono_t now)
-{
-    l->hour = (uint32_t)(now.ms / MS_PER_HOUR);
-}
-
 /* The client's entry, made where there is none; NULL: not counted (no memory, or LIMITS_CLIENTS_MAX of
  * them). */
 static struct limits_client *entry(struct limits *l, struct ip ip)
@@ -82,12 +77,22 @@ static struct limits_client *entry(struct limits *l, struct ip ip)
     return c;
 }
 
-bool limits_enter(struct limits *l, struct ip ip, uint32_t max, mono_t now)
+/* The client's entry, with the counts of this hour. */
+static struct limits_client *entry_now(struct limits *l, struct ip ip, mono_t now)
 {
     struct limits_client *c;
 
-    set_hour(l, now);
+    l->hour = (uint32_t)(now.ms / MS_PER_HOUR);
     c = entry(l, ip);
+    if (c != NULL && c->hour != l->hour)
+        *c = (struct limits_client){ .key = c->key, .sessions = c->sessions, .hour = l->hour };
+    return c;
+}
+
+bool limits_enter(struct limits *l, struct ip ip, uint32_t max, mono_t now)
+{
+    struct limits_client *c = entry_now(l, ip, now);
+
     if (c == NULL)
         return true;
     if (max != 0 && c->sessions >= max)
@@ -104,22 +109,29 @@ void limits_leave(struct limits *l, struct ip ip)
         c->sessions--;
 }
 
-bool limits_hit(struct limits *l, struct ip ip, uint32_t max, mono_t now)
+bool limits_take(struct limits *l, struct ip ip, enum limits_hourly what, uint32_t max, mono_t now)
 {
-    struct limits_client *c;
+    struct limits_client *c = max != 0 ? entry_now(l, ip, now) : NULL;
 
-    if (max == 0)
-        return true;
-    set_hour(l, now);
-    c = entry(l, ip);
     if (c == NULL)
         return true;
-    if (c->hour != l->hour) {
-        c->hour = l->hour;
-        c->hits = 0;
-    }
-    if (c->hits >= max)
+    if (c->taken[what] >= max)
         return false;
-    c->hits++;
+    c->taken[what]++;
     return true;
+}
+
+void limits_tell(struct limits *l, struct ip ip, mono_t now)
+{
+    struct limits_client *c = entry_now(l, ip, now);
+
+    if (c != NULL)
+        c->told = true;
+}
+
+bool limits_told(struct limits *l, struct ip ip, mono_t now)
+{
+    const struct limits_client *c = entry_now(l, ip, now);
+
+    return c != NULL && c->told;
 }

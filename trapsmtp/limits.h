@@ -1,4 +1,4 @@
-/* limits.h - how many sessions a client has open, and how many messages it sent this hour.
+/* limits.h - how many sessions a client has open, and how much it put on record this hour.
  *
  * Key:     the IPv4 address, or the /64 of an IPv6 address (ip_key).
  * Hours:   of the monotonic clock: a step of the wall clock neither opens nor closes a window.
@@ -17,11 +17,15 @@
 
 enum { LIMITS_CLIENTS_MAX = 1 << 20 };
 
+/* Counted by hours. */
+enum limits_hourly { LIMITS_HITS, LIMITS_RECORDS, LIMITS_HOURLY };
+
 struct limits_client {
     struct prefix key; /* len 0 = free place */
     uint32_t sessions;
-    uint32_t hits;
-    uint32_t hour; /* of hits */
+    uint32_t hour; /* of what follows */
+    uint32_t taken[LIMITS_HOURLY];
+    bool told;
 };
 struct limits {
     struct limits_client *v;
@@ -37,7 +41,11 @@ void limits_free(struct limits *l);
 bool limits_enter(struct limits *l, struct ip ip, uint32_t max, mono_t now);
 void limits_leave(struct limits *l, struct ip ip);
 
-/* One more message of ip in this hour. False: beyond max (0 = no limit). */
-bool limits_hit(struct limits *l, struct ip ip, uint32_t max, mono_t now);
+/* One more of ip in this hour. False: beyond max (0 = no limit). */
+bool limits_take(struct limits *l, struct ip ip, enum limits_hourly what, uint32_t max, mono_t now);
+
+/* It is on disk that ip sent more than max messages in this hour. */
+void limits_tell(struct limits *l, struct ip ip, mono_t now);
+bool limits_told(struct limits *l, struct ip ip, mono_t now);
 
 #endif

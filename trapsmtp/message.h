@@ -48,6 +48,7 @@ struct message {
     uint32_t jobs;             /* completions that have not come back */
     bool queued;               /* in the server's queue */
     bool counted;              /* beyond hits_per_sender_hour: no hit of its own */
+    bool in_record;            /* a session record with it went to the writer */
     enum trap_err result;      /* worst of the completions so far */
     enum trap_err hit_result;  /* written by done() on the writer's thread */
     enum trap_err copy_result; /* written on the postbox's thread */

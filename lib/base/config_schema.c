@@ -162,7 +162,7 @@ static const struct conf_key smtp_keys[] = {
     KEY("sessions_per_ip", CONF_U32, "50", 1, 1000000, config, smtp.sessions_per_ip,
         "Open sessions of one client (IPv4 address or IPv6 /64); more get 421."),
     KEY("commands_max", CONF_U32, "1000", 10, 1000000000, config, smtp.commands_max,
-        "Commands in one session since its last accepted message; then 421."),
+        "Commands in one session since its last accepted message, accepted recipients apart; then 421."),
     KEY("errors_max", CONF_U32, "20", 1, 1000000000, config, smtp.errors_max,
         "Refused commands in one session; then 421."),
     KEY("recipients_max", CONF_U32, "1000", 100, 1000000, config, smtp.recipients_max,
@@ -182,7 +182,8 @@ static const struct conf_key smtp_keys[] = {
     KEY("commit_wait", CONF_SPAN, "30s", 100, 10 * MS_MIN, config, smtp.commit_wait,
         "How long the end of a message waits until it is on disk; then 452."),
     KEY("hits_per_sender_hour", CONF_U32, "200", 0, 1000000000, config, smtp.hits_per_sender_hour,
-        "Messages of one sender an hour that are recorded one by one; the rest is counted. 0: no limit."),
+        "Messages of one sender an hour that are recorded one by one, and session records of it; the rest is "
+        "counted. 0: no limit."),
 };
 
 static const struct conf_key store_keys[] = {

@@ -4,8 +4,12 @@ import sys
 import threading
 import time
 
-from test_smtp_limits import sink
-from testlib import Smtp, skip
+from test_smtp_limits import TRAP, sink
+from testlib import Smtp, skip, wait_for
+
+
+def rows(inst, helo):
+    return inst.sql("hits", "SELECT count(*) FROM session WHERE helo = ?", helo.encode())[0][0]
 
 
 def test_deaf_then_listening(build):
@@ -22,6 +26,42 @@ def test_deaf_then_listening(build):
             s.expect(None, 221)
             assert s.reply()[0] == 0
             feed.join()
+
+
+def test_recipients_with_the_built_in_limits(build):
+    """1,200 recipients in one transaction: 452 beyond recipients_max, the first thousand still work (RFC 5321 4.5.3.1.10)."""
+    with sink(build, "recipients_max = 1000") as inst:
+        with Smtp(inst.smtp_port) as s:
+            s.expect(None, 220)
+            s.expect("EHLO many.example", 250)
+            s.expect("MAIL FROM:<a@b.example>", 250)
+            s.send(b"".join(b"RCPT TO:<t%d@old.example>\r\n" % n for n in range(1200)))
+            assert [s.reply()[0] for _ in range(1200)] == [250] * 1000 + [452] * 200
+            s.expect("DATA", 354)
+            s.send(b"Subject: x\r\n\r\nx\r\n.\r\n")
+            assert s.reply()[0] == 250
+        assert inst.sql("hits", "SELECT rcpt_count FROM hit") == [(1000,)]
+
+
+def test_errors_do_not_fill_the_disk(build):
+    """One client, many sessions with an error, many messages beyond its share: a bounded number of rows, all in the log, 250 all the same."""
+    with sink(build, "hits_per_sender_hour = 5") as inst:
+        def session(client, n):
+            with inst.smtp(client, helo=f"flood{n}.example") as s:
+                s.expect("XYZZY", 500)
+                assert s.message("a@b.example", [TRAP], b"x") == 250
+                s.expect("QUIT", 221)
+        for n in range(50):
+            session("203.0.113.9", n)
+        session("203.0.113.10", 50)  # another client is not concerned
+        wait_for("the last record", lambda: rows(inst, "flood50.example") == 1)
+        by_client = dict(inst.sql("hits", "SELECT client, count(*) FROM session GROUP BY 1"))
+        assert by_client == {bytes([203, 0, 113, 9]): 6, bytes([203, 0, 113, 10]): 1}, by_client  # 5, and that of the first counted message
+        counted = inst.sql("hits", "SELECT count(*) FROM session WHERE flags & (1 << 21) AND hits > 0")
+        assert counted == [(1,)], counted
+        assert inst.sql("hits", "SELECT count(*) FROM hit") == [(6,)]
+        log = (inst.top / "log").read_text()
+        assert log.count("record=limit") == 44 and all(f"helo=flood{n}.example" in log for n in range(51))
 
 
 def main():

@@ -58,13 +58,19 @@ static void test_hits_by_hour(void **state)
 
     assert_int_equal(limits_init(&l), TRAP_OK);
     for (int i = 0; i < 3; i++)
-        assert_true(limits_hit(&l, a, 3, noon));
-    assert_false(limits_hit(&l, a, 3, noon));
-    assert_false(limits_hit(&l, a, 3, (mono_t){ next.ms - 1 }));
-    assert_true(limits_hit(&l, a, 3, next));
-    assert_true(limits_hit(&l, ip_v4(198, 51, 100, 2), 3, noon));
+        assert_true(limits_take(&l, a, LIMITS_HITS, 3, noon));
+    assert_false(limits_take(&l, a, LIMITS_HITS, 3, noon));
+    assert_false(limits_take(&l, a, LIMITS_HITS, 3, (mono_t){ next.ms - 1 }));
+    assert_true(limits_take(&l, a, LIMITS_HITS, 3, next));
+    assert_true(limits_take(&l, ip_v4(198, 51, 100, 2), LIMITS_HITS, 3, noon));
     for (int i = 0; i < 1000; i++)
-        assert_true(limits_hit(&l, a, 0, noon));
+        assert_true(limits_take(&l, a, LIMITS_HITS, 0, noon));
+    assert_true(limits_take(&l, a, LIMITS_RECORDS, 1, next)); /* counted apart */
+    assert_false(limits_take(&l, a, LIMITS_RECORDS, 1, next));
+    limits_tell(&l, a, next);
+    assert_true(limits_told(&l, a, next));
+    assert_false(limits_told(&l, ip_v4(198, 51, 100, 2), next));
+    assert_false(limits_told(&l, a, (mono_t){ next.ms + 3600 * 1000 })); /* of one hour only */
     limits_free(&l);
 }
 
@@ -85,8 +91,8 @@ static void test_many(void **state)
 
             assert_true(limits_enter(&l, ip, 1, now));
             assert_false(limits_enter(&l, ip, 1, now));
-            assert_true(limits_hit(&l, ip, 1, now));
-            assert_false(limits_hit(&l, ip, 1, now));
+            assert_true(limits_take(&l, ip, LIMITS_HITS, 1, now));
+            assert_false(limits_take(&l, ip, LIMITS_HITS, 1, now));
         }
         for (int i = 0; i < CLIENTS; i++)
             limits_leave(&l, ip_v4(10, (uint8_t)round, (uint8_t)(i >> 8), (uint8_t)i));
