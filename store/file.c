@@ -1,5 +1,5 @@
 /* Opening a file, in the order that lets a refusal leave no trace:
- *   1. the lock (writers), 2. the first 100 bytes, read plainly, 3. quick_check on a connection that cannot write,
+ *   1. the lock (writers), 2. the first 100 bytes, read without a connection, 3. quick_check on a connection that cannot write,
  *   4. the connection itself, still told not to checkpoint when it closes, 5. version once more, now through the WAL,
  *   6. only then settings and migrations.
  *
@@ -11,7 +11,6 @@
 #include <base/log.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -106,32 +105,51 @@ static uint32_t big_endian_32(const uint8_t *p)
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
-/* Step 2: without SQLite, which would make its -shm file beside a stranger's database. */
+/* By the functions under SQLite: a connection would make its -shm file beside a stranger's database, and a close(2) of our own
+ * would take away the locks of every connection that this process has to the file already (fcntl(2)): the next program that
+ * closes it would remove the WAL from under them, commits that are nowhere else included. */
+static int read_header(const char *path, uint8_t head[HEADER_BYTES], int64_t *size_out)
+{
+    sqlite3_vfs *const vfs = sqlite3_vfs_find(NULL);
+    sqlite3_file *const file = calloc(1, (size_t)vfs->szOsFile);
+    sqlite3_int64 size = 0;
+    int rc = SQLITE_NOMEM;
+
+    if (file == NULL)
+        return rc;
+    rc = vfs->xOpen(vfs, path, file, SQLITE_OPEN_READONLY | SQLITE_OPEN_MAIN_DB, NULL);
+    if (rc == SQLITE_OK)
+        rc = file->pMethods->xFileSize(file, &size);
+    if (rc == SQLITE_OK && size >= HEADER_BYTES)
+        rc = file->pMethods->xRead(file, head, HEADER_BYTES, 0);
+    if (file->pMethods != NULL)
+        (void)file->pMethods->xClose(file);
+    free(file);
+    *size_out = size;
+    return rc;
+}
+
+/* Step 2. */
 static enum trap_err check_header(const struct store_db *db, int64_t *size_out, struct err_text *why)
 {
     uint8_t head[HEADER_BYTES];
-    struct stat st;
-    ssize_t n = -1;
-    const int fd = open(db->path, O_RDONLY | O_CLOEXEC);
+    int rc;
 
-    if (fd == -1 && errno == ENOENT) {
+    if (access(db->path, F_OK) == -1 && errno == ENOENT) {
         err_text_set(why, "%s: not there; `trapline init` makes it", db->path);
         return TRAP_ENOENT;
     }
-    if (fd != -1 && fstat(fd, &st) == 0)
-        n = pread(fd, head, sizeof head, 0);
-    if (n == -1) {
-        err_text_set(why, "%s: cannot be read: %s", db->path, log_errno_text());
-        if (fd != -1)
-            (void)close(fd);
+    errno = 0;
+    rc = read_header(db->path, head, size_out);
+    if (rc != SQLITE_OK) {
+        err_text_set(why, "%s: cannot be read: %s", db->path,
+                     errno != 0 ? log_errno_text() : sqlite3_errstr(rc));
         return TRAP_EIO;
     }
-    (void)close(fd);
-    if (n < HEADER_BYTES || memcmp(head, "SQLite format 3", 16) != 0)
+    if (*size_out < HEADER_BYTES || memcmp(head, "SQLite format 3", 16) != 0)
         return say_damaged(db, "not a database", why);
     if (big_endian_32(head + HEADER_APPLICATION_ID) != (uint32_t)FILE_APPLICATION_ID + (uint32_t)db->file)
         return say_damaged(db, "a database, but not this one", why);
-    *size_out = st.st_size;
     /* An older number means nothing here: the last migration may still be in the WAL. */
     return refuse_newer(db, (int)big_endian_32(head + HEADER_USER_VERSION), why);
 }

@@ -309,6 +309,39 @@ static void test_odd_path(void **state)
     scratch_end(&s);
 }
 
+/* Opening a file again must not take away the locks of the first connection: another process that closes last would remove
+ * the WAL from under it, frames that are nowhere else included. */
+static void test_opened_twice(void **state)
+{
+    struct scratch s;
+    struct store_db *first = NULL, *second = NULL;
+    struct err_text why = { "" };
+    int status = -1, go[2];
+    char byte = 0;
+    pid_t child;
+
+    (void)state;
+    scratch_begin(&s, true);
+    assert_int_equal(pipe(go), 0);
+    child = fork(); /* before anything is open: SQLite does not go through a fork */
+    if (child == 0) {
+        if (read(go[0], &byte, 1) == 1)
+            execute(&s, "hits.db", "INSERT INTO meta VALUES ('x', 1)"); /* and closes */
+        _exit(0);
+    }
+    assert_trap_ok(store_open(s.dir, STORE_HITS, STORE_READ, &first, &why), why);
+    assert_trap_ok(store_open(s.dir, STORE_HITS, STORE_READ, &second, &why), why);
+    store_close(&second);
+    assert_int_equal(write(go[1], &byte, 1), 1);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_true(scratch_size(&s, "hits.db-wal") > 0);
+    store_close(&first);
+    (void)close(go[0]);
+    (void)close(go[1]);
+    scratch_end(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -323,6 +356,7 @@ int main(void)
         cmocka_unit_test(test_another_file_is_refused),
         cmocka_unit_test(test_one_writer),
         cmocka_unit_test(test_odd_path),
+        cmocka_unit_test(test_opened_twice),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
