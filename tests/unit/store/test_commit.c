@@ -342,7 +342,7 @@ static void *read_for_ever(void *arg)
 /* A reader that never stops and a writer that never rests: the WAL stays near its limit. */
 static void test_wal_stays_short(void **state)
 {
-    enum { ROUNDS = 60, N = 500 };
+    enum { ROUNDS = 150, N = 500 };
     struct conf_store conf = scratch_conf();
     struct hit_work *work = calloc(N, sizeof *work);
     struct reader reader = { .stop = false };
@@ -375,7 +375,8 @@ static void test_wal_stays_short(void **state)
            (unsigned long long)stats.wal_bytes_max >> 10, (unsigned long long)stats.checkpoints,
            (unsigned long long)stats.longest_commit_us, atomic_load(&reader.rounds));
     assert_true(stats.checkpoints > 0);
-    assert_true(stats.wal_bytes_max < 8 * conf.wal_max_bytes);
+    /* Without a restart it would be 40 MB. How much is written while the disk syncs depends on the machine. */
+    assert_true(stats.wal_bytes_max < 24 * conf.wal_max_bytes);
     hit_log_close(&l);
     assert_int_equal(count(&s), ROUNDS * N);
     free(work);
