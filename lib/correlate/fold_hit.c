@@ -3,8 +3,6 @@
 
 #include <stdlib.h>
 
-enum { ADDRESS_MAX = 320 };
-
 /* What one recipient adds; equal ones of a message count once. */
 struct contribution {
     uint64_t source;
@@ -24,17 +22,6 @@ static const uint8_t classes[] = {
 static struct bytes domain_of(struct bytes address)
 {
     return bytes_skip(address, bytes_rfind(address, '@') + 1);
-}
-
-/* Names are compared in lower case: the local part is kept as it was received. */
-static uint64_t name_source(enum source_kind kind, struct bytes name)
-{
-    uint8_t lower[ADDRESS_MAX];
-    const size_t n = name.n < sizeof lower ? name.n : sizeof lower;
-
-    for (size_t i = 0; i < n; i++)
-        lower[i] = ascii_lower(name.p[i]);
-    return source_of_name(kind, bytes_of(lower, n));
 }
 
 static uint64_t visit_source(uint8_t node, const struct visit *v)
@@ -85,7 +72,7 @@ static void take_identified(struct fold *f, const struct hit *h, const struct id
         f->result.forged += id->trace.outcome == TRACE_FORGED;
         f->result.guesses += id->trace.outcome == TRACE_NOT_MINTED;
         c->klass = EVIDENCE_GUESS;
-        c->source = name_source(SOURCE_DOMAIN, domain);
+        c->source = source_of_name(SOURCE_DOMAIN, domain);
         break;
     }
 }
@@ -107,7 +94,7 @@ static enum trap_err judge_rcpt(struct fold *f, const struct hit *h, size_t i, s
         const bool all = (r->klass & RCPT_CATCHALL) != 0;
         f->result.static_traps++;
         c->klass = classes[klass];
-        c->source = name_source(all ? SOURCE_DOMAIN : SOURCE_TRAP, all ? domain_of(r->address) : r->address);
+        c->source = source_of_name(all ? SOURCE_DOMAIN : SOURCE_TRAP, all ? domain_of(r->address) : r->address);
         return TRAP_OK;
     }
     err = identify(f, r->address, h->at, &id);
@@ -328,7 +315,7 @@ enum trap_err fold_session(struct fold *f, uint8_t node, const struct session_re
     if (klass == 0 || klass >= sizeof classes)
         return TRAP_ECORRUPT;
     /* No visit is looked for: nothing was mailed, and an attempt shows no source (policy). */
-    c.source = name_source(one_trap ? SOURCE_TRAP : SOURCE_DOMAIN,
+    c.source = source_of_name(one_trap ? SOURCE_TRAP : SOURCE_DOMAIN,
                            one_trap ? s->attempt_address : domain_of(s->attempt_address));
     f->result.attempts++;
     add_evidence(f, node, s->client, s->at, &c);

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 
 struct pending_list {
-    struct fold *fold;
     struct pending_row *v;
     size_t n, cap;
 };
@@ -97,7 +96,7 @@ static enum trap_err retry_hit(struct fold *f, const struct pending_row *rows, s
 
 enum trap_err fold_retry(struct fold *f, uint32_t batch_max)
 {
-    struct pending_list l = { .fold = f };
+    struct pending_list l = { .n = 0 };
     enum trap_err err = pending_each(f->derived, collect, &l);
 
     if (err == TRAP_OK && l.n > 1)

@@ -20,15 +20,6 @@ enum trap_err node_view_take_hits(struct node_view *v)
     return err == TRAP_OK ? session_bounds(v->hits, &v->sessions_last, &erased) : err;
 }
 
-static enum trap_err keep_visit(const struct visit *v, void *arg)
-{
-    struct visit *out = arg;
-
-    *out = *v;
-    out->site = out->page = out->agent = bytes_of(NULL, 0);
-    return TRAP_OK;
-}
-
 struct cut {
     wall_t as_of;
     uint64_t last;
@@ -77,7 +68,7 @@ static enum trap_err take_epochs(struct node_view *v)
     for (size_t i = 0; i < n && err == TRAP_OK; i++) {
         struct epoch_view e = { list[i].epoch, list[i].first_seq, list[i].started };
         struct visit first;
-        err = i == 0 ? TRAP_ENOENT : visit_get(v->visits, e.first_seq, keep_visit, &first);
+        err = i == 0 ? TRAP_ENOENT : visit_facts(v->visits, e.first_seq, &first);
         if (i == 0)
             e.begins.us = 0;
         else if (err == TRAP_OK && first.at.us < e.begins.us)
@@ -112,7 +103,7 @@ enum trap_err node_view_take_visits(struct node_view *v)
     v->newest = (wall_t){ 0 };
     if (v->visits_last == 0)
         return TRAP_OK;
-    err = visit_get(v->visits, v->visits_last, keep_visit, &last);
+    err = visit_facts(v->visits, v->visits_last, &last);
     if (err == TRAP_OK)
         v->newest = last.at;
     return err == TRAP_ENOENT ? TRAP_OK : err;
@@ -159,7 +150,7 @@ static enum trap_err get_visit(const struct node_view *v, struct visit_cache *ca
 
     *out = NULL;
     if (cache->slot[at].visit.seq != seq || cache->slot[at].node != v->node) {
-        const enum trap_err err = visit_get(v->visits, seq, keep_visit, &found);
+        const enum trap_err err = visit_facts(v->visits, seq, &found);
         if (err == TRAP_ENOENT)
             return TRAP_OK;
         if (err != TRAP_OK)
