@@ -150,14 +150,6 @@ void db_bind_ip(sqlite3_stmt *st, int index, struct ip a)
     TRAP_BUG_ON(sqlite3_bind_blob(st, index, blob, (int)n, SQLITE_TRANSIENT) == SQLITE_RANGE);
 }
 
-void db_bind_key(sqlite3_stmt *st, int index, struct prefix key)
-{
-    uint8_t blob[16];
-    const size_t n = ip_key_put(key, blob);
-
-    TRAP_BUG_ON(sqlite3_bind_blob(st, index, blob, (int)n, SQLITE_TRANSIENT) == SQLITE_RANGE);
-}
-
 struct bytes db_column_bytes(sqlite3_stmt *st, int column)
 {
     const void *p = sqlite3_column_blob(st, column);
@@ -168,11 +160,6 @@ struct bytes db_column_bytes(sqlite3_stmt *st, int column)
 enum trap_err db_column_ip(sqlite3_stmt *st, int column, struct ip *out)
 {
     return ip_get(db_column_bytes(st, column), out) == TRAP_OK ? TRAP_OK : TRAP_ECORRUPT;
-}
-
-enum trap_err db_column_key(sqlite3_stmt *st, int column, struct prefix *out)
-{
-    return ip_key_get(db_column_bytes(st, column), out) == TRAP_OK ? TRAP_OK : TRAP_ECORRUPT;
 }
 
 static const char sql_meta_get[] = "SELECT value FROM meta WHERE name = ?1";

@@ -63,10 +63,8 @@ TRAP_NODISCARD enum trap_err db_int(struct store_db *db, const char *sql, int64_
 void db_bind_int(sqlite3_stmt *st, int index, int64_t v);
 void db_bind_bytes(sqlite3_stmt *st, int index, struct bytes v); /* borrowed until the reset */
 void db_bind_ip(sqlite3_stmt *st, int index, struct ip a);
-void db_bind_key(sqlite3_stmt *st, int index, struct prefix key);
 struct bytes db_column_bytes(sqlite3_stmt *st, int column); /* valid until the next step or reset */
 TRAP_NODISCARD enum trap_err db_column_ip(sqlite3_stmt *st, int column, struct ip *out);
-TRAP_NODISCARD enum trap_err db_column_key(sqlite3_stmt *st, int column, struct prefix *out);
 
 /* Numbers of the table meta; `missing` where there is none of that name. */
 TRAP_NODISCARD enum trap_err db_meta_get(struct store_db *db, const char *name, int64_t missing,

@@ -101,33 +101,6 @@ int cli_json(json_t *document)
     return 0;
 }
 
-/* Length of the valid UTF-8 sequence at s.p (RFC 3629), 0 when it is not one. */
-static size_t utf8_len(struct bytes s)
-{
-    static const struct { uint8_t mask, lead; uint32_t min; } form[] = {
-        { 0x80, 0x00, 0 }, { 0xe0, 0xc0, 0x80 }, { 0xf0, 0xe0, 0x800 }, { 0xf8, 0xf0, 0x10000 },
-    };
-
-    for (size_t n = 0; n < sizeof(form) / sizeof(form[0]); n++) {
-        uint32_t code;
-
-        if ((s.p[0] & form[n].mask) != form[n].lead)
-            continue;
-        if (n + 1 > s.n)
-            return 0;
-        code = s.p[0] & (uint8_t)~form[n].mask;
-        for (size_t i = 1; i <= n; i++) {
-            if ((s.p[i] & 0xc0) != 0x80)
-                return 0;
-            code = code << 6 | (s.p[i] & 0x3f);
-        }
-        if (code < form[n].min || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
-            return 0;
-        return n + 1;
-    }
-    return 0;
-}
-
 /* C0, DEL, C1 (two bytes in UTF-8) and bidirectional controls never reach a terminal. */
 static bool printable(struct bytes s, size_t n)
 {
@@ -143,7 +116,7 @@ static bool printable(struct bytes s, size_t n)
 static void add_clean(struct buf *b, struct bytes s)
 {
     while (s.n > 0) {
-        const size_t n = utf8_len(s);
+        const size_t n = bytes_utf8_len(s);
 
         if (n == 0 || !printable(s, n)) {
             buf_add_str(b, "\\x");

@@ -84,8 +84,6 @@ static bool zone_holds(const struct conf_zone *z, bool harvester, struct prefix 
 struct gather {
     struct home *h;
     json_t *doc, *rows;
-    json_t *hit_json;
-    wall_t hit_at;
     enum trap_err err;
 };
 

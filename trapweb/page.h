@@ -43,7 +43,6 @@ struct page;
 TRAP_NODISCARD enum trap_err page_build(const struct page_spec *spec, struct page **out);
 void page_hold(struct page *p);
 void page_drop(struct page **p);
-size_t page_bytes(const struct page *p); /* memory */
 
 /* addresses: one for each slot of the layout, or NULL. *out comes from malloc. */
 TRAP_NODISCARD enum trap_err page_render(const struct page *p, const struct page_address *addresses, struct bytes *out);

@@ -114,8 +114,3 @@ void page_drop(struct page **pp)
     free(p->text);
     free(p);
 }
-
-size_t page_bytes(const struct page *p)
-{
-    return sizeof(*p) + p->text_bytes;
-}

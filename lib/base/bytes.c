@@ -102,3 +102,25 @@ bool bytes_split(struct bytes *rest, uint8_t sep, struct bytes *field_out)
     *rest = bytes_skip(*rest, end + 1);
     return true;
 }
+
+size_t bytes_utf8_len(struct bytes s)
+{
+    static const struct {
+        uint8_t mask, lead;
+        uint32_t min;
+    } forms[] = { { 0x80, 0x00, 0 }, { 0xe0, 0xc0, 0x80 }, { 0xf0, 0xe0, 0x800 }, { 0xf8, 0xf0, 0x10000 } };
+
+    for (size_t n = 0; n < s.n && n < sizeof forms / sizeof forms[0]; n++) { /* n bytes follow the first */
+        uint32_t code = s.p[0] & (uint8_t)~forms[n].mask;
+
+        if ((s.p[0] & forms[n].mask) != forms[n].lead)
+            continue;
+        for (size_t i = 1; i <= n; i++) {
+            if ((s.p[i] & 0xc0) != 0x80)
+                return 0;
+            code = code << 6 | (s.p[i] & 0x3f);
+        }
+        return code < forms[n].min || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff) ? 0 : n + 1;
+    }
+    return 0;
+}

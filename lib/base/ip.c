@@ -54,24 +54,16 @@ static enum trap_err parse_quad(struct bytes in, uint8_t out[V4_BYTES])
     return at == in.n ? TRAP_OK : TRAP_EINVAL;
 }
 
-static int hex_value(uint8_t c)
-{
-    if (ascii_is_digit(c))
-        return c - '0';
-    c = ascii_lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* One to four hexadecimal digits at `at`. Returns how many, or 0. */
 static size_t parse_group(struct bytes in, size_t at, uint8_t out[2])
 {
     unsigned v = 0;
     size_t n = 0;
 
-    while (at + n < in.n && hex_value(in.p[at + n]) >= 0) {
+    while (at + n < in.n && ascii_hex_value(in.p[at + n]) >= 0) {
         if (n == 4)
             return 0;
-        v = v << 4 | (unsigned)hex_value(in.p[at + n]);
+        v = v << 4 | (unsigned)ascii_hex_value(in.p[at + n]);
         n++;
     }
     out[0] = (uint8_t)(v >> 8);

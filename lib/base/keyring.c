@@ -28,21 +28,13 @@ struct reader {
     bool has_head, has_outer;
 };
 
-static int hex_value(uint8_t c)
-{
-    if (ascii_is_digit(c))
-        return c - '0';
-    c = ascii_lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static bool read_hex(struct bytes in, uint8_t *out, size_t n)
 {
     if (in.n != 2 * n)
         return false;
     for (size_t i = 0; i < n; i++) {
-        const int high = hex_value(in.p[2 * i]);
-        const int low = hex_value(in.p[2 * i + 1]);
+        const int high = ascii_hex_value(in.p[2 * i]);
+        const int low = ascii_hex_value(in.p[2 * i + 1]);
         if (high < 0 || low < 0)
             return false;
         out[i] = (uint8_t)(high << 4 | low);

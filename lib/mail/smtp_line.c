@@ -87,48 +87,14 @@ uint32_t smtp_line_flags(struct bytes line)
     return flags;
 }
 
-/* Length of the UTF-8 sequence that begins with c, and the smallest value that needs it; 0 = cannot begin
- * one. */
-static size_t utf8_sequence(uint8_t c, uint32_t *bits_out, uint32_t *min_out)
-{
-    static const struct {
-        uint8_t mask, lead;
-        uint8_t length;
-        uint32_t min;
-    } forms[] = {
-        { 0x80, 0x00, 1, 0 },
-        { 0xe0, 0xc0, 2, 0x80 },
-        { 0xf0, 0xe0, 3, 0x800 },
-        { 0xf8, 0xf0, 4, 0x10000 },
-    };
-
-    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
-        if ((c & forms[i].mask) == forms[i].lead) {
-            *bits_out = c & (uint8_t)~forms[i].mask;
-            *min_out = forms[i].min;
-            return forms[i].length;
-        }
-    return 0;
-}
-
 bool smtp_is_utf8(struct bytes s)
 {
-    size_t i = 0;
+    while (s.n > 0) {
+        const size_t n = bytes_utf8_len(s);
 
-    while (i < s.n) {
-        uint32_t value, min;
-        const size_t length = utf8_sequence(s.p[i], &value, &min);
-
-        if (length == 0 || length > s.n - i)
+        if (n == 0)
             return false;
-        for (size_t k = 1; k < length; k++) {
-            if ((s.p[i + k] & 0xc0) != 0x80)
-                return false;
-            value = value << 6 | (s.p[i + k] & 0x3f);
-        }
-        if (value < min || value > 0x10ffff || (value >= 0xd800 && value <= 0xdfff))
-            return false;
-        i += length;
+        s = bytes_skip(s, n);
     }
     return true;
 }

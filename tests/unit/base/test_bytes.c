@@ -121,7 +121,48 @@ static void test_ascii(void **state)
         assert_int_equal(ascii_is_alpha(b), upper || lower);
         assert_int_equal(ascii_is_digit(b), digit);
         assert_int_equal(ascii_is_alnum(b), upper || lower || digit);
+        assert_int_equal(ascii_hex_value(b), digit                  ? c - '0'
+                                             : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                                             : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                                                    : -1);
     }
+}
+
+/* Each as the begin of something longer, and cut short. */
+static void test_utf8(void **state)
+{
+    static const struct {
+        const char *in;
+        size_t n;
+    } cases[] = {
+        { "a", 1 },
+        { "\x7f", 1 },
+        { "\xc2\x80", 2 },
+        { "\xdf\xbf", 2 },
+        { "\xe0\xa0\x80", 3 },
+        { "\xed\x9f\xbf", 3 },
+        { "\xf0\x90\x80\x80", 4 },
+        { "\xf4\x8f\xbf\xbf", 4 },
+        { "\x80", 0 },             /* begins in the middle */
+        { "\xc1\xbf", 0 },         /* longer than it need be */
+        { "\xe0\x9f\xbf", 0 },
+        { "\xf0\x8f\xbf\xbf", 0 },
+        { "\xed\xa0\x80", 0 },     /* surrogate */
+        { "\xf4\x90\x80\x80", 0 }, /* beyond U+10FFFF */
+        { "\xf8\x88\x80\x80", 0 },
+        { "\xff", 0 },
+    };
+
+    (void)state;
+    assert_int_equal(bytes_utf8_len(none), 0);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const struct bytes s = bytes_str(cases[i].in);
+        assert_int_equal(bytes_utf8_len(s), cases[i].n);
+        for (size_t n = 0; n < cases[i].n; n++)
+            assert_int_equal(bytes_utf8_len(bytes_take(s, n)), 0);
+    }
+    assert_int_equal(bytes_utf8_len(BYTES("\xc3\xa4x")), 2);
+    assert_int_equal(bytes_utf8_len(BYTES("\xc3x")), 0);
 }
 
 int main(void)
@@ -130,6 +171,7 @@ int main(void)
         cmocka_unit_test(test_equal), cmocka_unit_test(test_order), cmocka_unit_test(test_ends),
         cmocka_unit_test(test_find),  cmocka_unit_test(test_cut),   cmocka_unit_test(test_trim),
         cmocka_unit_test(test_split), cmocka_unit_test(test_ascii),
+        cmocka_unit_test(test_utf8),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -76,5 +76,16 @@ static inline bool ascii_is_alnum(uint8_t c)
 {
     return ascii_is_digit(c) || ascii_is_alpha(c);
 }
+/* 0 to 15, or -1. */
+static inline int ascii_hex_value(uint8_t c)
+{
+    if (ascii_is_digit(c))
+        return c - '0';
+    c = ascii_lower(c);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Length of the well-formed UTF-8 sequence (RFC 3629) that s begins with; 0 where it is none. */
+size_t bytes_utf8_len(struct bytes s);
 
 #endif
