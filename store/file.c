@@ -30,7 +30,7 @@ static const struct file_facts {
     [STORE_VISITS] = { "visits.db", "visits.lock", "trapweb", "keep the file and restore a backup", 16384 },
     [STORE_HITS] = { "hits.db", "hits.lock", "trapsmtp", "keep the file and restore a backup", 16384 },
     [STORE_SAMPLES] = { "samples.db", "samples.lock", "trapsmtp",
-                        "restore a backup, or move it away and run `trapline init` to begin an empty one",
+                        "restore a backup, or move it away: trapsmtp begins an empty one",
                         4096 },
     [STORE_ACTS] = { "acts.db", NULL, "trapline", "keep the file and restore a backup", 2048 },
     [STORE_DERIVED] = { "derived.db", "derived.lock", "trapexport",

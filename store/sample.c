@@ -229,7 +229,7 @@ enum trap_err sample_log_open(const char *dir, const struct conf_store *conf, st
     err = s->digests == NULL || s->senders == NULL ? TRAP_ENOMEM : mpsc_init(&s->queue, SAMPLE_QUEUE_MAX);
     if (err != TRAP_OK)
         goto out;
-    err = store_open(dir, STORE_SAMPLES, STORE_WRITE, &s->db, why);
+    err = store_open(dir, STORE_SAMPLES, STORE_CREATE, &s->db, why);
     /* NORMAL: a power cut may lose the last samples, never the file. A checkpoint only delays this thread. */
     if (err == TRAP_OK) {
         err = db_exec(s->db, "PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 16777216");

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 int cli_fail(int code, const char *format, ...)
 {
@@ -93,12 +94,23 @@ int cli_words(struct cli *cli, const char *verb, int min, int max)
 
 int cli_json(json_t *document)
 {
-    const int printed = document == NULL ? -1 : json_dumpf(document, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-
+    if (document == NULL)
+        return cli_fail(EXIT_OSERR, "out of memory");
+    (void)json_dumpf(document, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+    (void)putchar('\n');
     json_decref(document);
-    if (printed == -1 || putchar('\n') == EOF || fflush(stdout) == EOF)
-        return cli_fail(EXIT_IOERR, "cannot write the answer");
     return 0;
+}
+
+enum trap_err cli_bin_dir(char out[PATH_TEXT_MAX])
+{
+    const ssize_t n = readlink("/proc/self/exe", out, PATH_TEXT_MAX - 1);
+
+    if (n == -1)
+        return TRAP_EIO;
+    out[n] = '\0';
+    *strrchr(out, '/') = '\0'; /* the kernel's name begins with one */
+    return TRAP_OK;
 }
 
 /* C0, DEL, C1 (two bytes in UTF-8) and bidirectional controls never reach a terminal. */
@@ -166,7 +178,7 @@ json_t *json_wall(wall_t t)
 {
     char text[WALL_TEXT_MAX];
 
-    return t.us == 0 ? json_null() : json_string(wall_text(t, text));
+    return t.us == 0 || t.us == INT64_MAX ? json_null() : json_string(wall_text(t, text));
 }
 
 json_t *json_ip(struct ip a)

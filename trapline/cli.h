@@ -9,6 +9,7 @@
 
 #include <base/bytes.h>
 #include <base/err.h>
+#include <base/file.h>
 #include <base/ip.h>
 #include <base/time.h>
 
@@ -16,6 +17,7 @@
 
 struct cli {
     const char *conf_path;
+    bool conf_named; /* by -c, not by default */
     bool json;
     int argc;    /* words behind the verb, options of the verb included */
     char **argv;
@@ -24,7 +26,7 @@ struct cli {
 struct verb {
     const char *name;
     const char *usage;   /* words behind the name */
-    const char *summary; /* one line */
+    const char *summary; /* one line, a sentence */
     const char *help;    /* a paragraph or two with an example */
     int (*run)(struct cli *cli);
 };
@@ -53,6 +55,8 @@ int cli_fail(int code, const char *format, ...) TRAP_PRINTF(2, 3);
 int cli_fail_err(enum trap_err err, const struct err_text *why);
 /* Usage line of a verb; returns EXIT_USAGE. */
 int cli_usage(const char *verb);
+/* Where the programs are: the folder of this one. */
+TRAP_NODISCARD enum trap_err cli_bin_dir(char out[PATH_TEXT_MAX]);
 
 /* Takes `--name VALUE` or `--name=VALUE` out of argv. False when it is not there; a missing value ends the program with EXIT_USAGE. */
 bool cli_option(struct cli *cli, const char *name, const char **value_out);
@@ -61,11 +65,11 @@ bool cli_flag(struct cli *cli, const char *name);
 /* After all options were taken: complains about what is left and starts with '-', or about a wrong count of words. 0 when fine. */
 int cli_words(struct cli *cli, const char *verb, int min, int max);
 
-/* Prints the document and releases it; returns 0, or EXIT_IOERR. */
+/* Prints the document and releases it; returns the exit code. (main() looks whether standard output took all of it.) */
 int cli_json(json_t *document);
 /* Strings from remote bytes: valid UTF-8 whatever is in them (other bytes as \xHH). */
 json_t *json_bytes(struct bytes s);
-json_t *json_wall(wall_t t);
+json_t *json_wall(wall_t t); /* null: never, or without end */
 json_t *json_ip(struct ip a);
 json_t *json_prefix(struct prefix p);
 

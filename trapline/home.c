@@ -5,6 +5,13 @@
 #include <base/file.h>
 #include <policy/lists.h>
 
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 static int open_db(struct home *h, enum store_file f, struct store_db **out)
 {
     struct err_text why = { "" };
@@ -43,14 +50,62 @@ static int open_policy(struct home *h)
     return err == TRAP_OK ? 0 : cli_fail_err(err, &why);
 }
 
-int home_open(struct cli *cli, unsigned need, struct home *out)
+static int as_owner(const struct config *c)
+{
+    const struct passwd *pw;
+    struct stat st;
+
+    if (geteuid() != 0 || stat(c->state_dir, &st) == -1 || st.st_uid == 0)
+        return 0;
+    pw = getpwuid(st.st_uid);
+    if ((pw != NULL && initgroups(pw->pw_name, st.st_gid) == -1) || setegid(st.st_gid) == -1 || seteuid(st.st_uid) == -1)
+        return cli_fail(EXIT_NOPERM, "cannot become the owner of %s: %s", c->state_dir, strerror(errno));
+    return 0;
+}
+
+struct bytes home_operator(void)
+{
+    const char *sudo = getenv("SUDO_USER");
+    const struct passwd *pw;
+
+    if (sudo != NULL && sudo[0] != '\0')
+        return bytes_str(sudo);
+    pw = getpwuid(getuid());
+    return pw == NULL ? BYTES("unknown") : bytes_str(pw->pw_name);
+}
+
+void home_as_caller(void)
+{
+    TRAP_BUG_ON(seteuid(getuid()) == -1 || setegid(getgid()) == -1);
+}
+
+int home_config_read(const struct cli *cli, struct config **out, struct err_text *why)
+{
+    if (config_read(cli->conf_path, out, why) == TRAP_OK)
+        return 0;
+    return cli_fail(EXIT_CONFIG, "%s%s", why->text, cli->conf_named || access(cli->conf_path, F_OK) == 0 ? ""
+                    : "; name yours with -c or TRAPLINE_CONF, or make one (`trapline help init`)");
+}
+
+int home_config(const struct cli *cli, struct config **out)
 {
     struct err_text why = { "" };
-    enum trap_err err = config_read(cli->conf_path, &out->config, &why);
-    int code = 0;
+    int code = home_config_read(cli, out, &why);
 
-    if (err != TRAP_OK)
-        return cli_fail(EXIT_CONFIG, "%s", why.text);
+    if (code != 0)
+        return code;
+    code = as_owner(*out);
+    if (code != 0)
+        config_free(out);
+    return code;
+}
+
+int home_open(struct cli *cli, unsigned need, struct home *out)
+{
+    int code = home_config(cli, &out->config);
+
+    if (code != 0)
+        return code;
     out->now = wall_now();
     if (need & (HOME_KEYS | HOME_POLICY))
         code = open_keys(out);

@@ -36,6 +36,16 @@ enum home_need {
     HOME_POLICY = 1 << 4 /* acts_view, lists, policy_key, fold */
 };
 int home_open(struct cli *cli, unsigned need, struct home *out);
+
+/* The configuration alone; why for those who tell it once more (--json). */
+int home_config_read(const struct cli *cli, struct config **out, struct err_text *why);
+/* For verbs that touch the installation: a command that root started goes on as the owner of state_dir (effective user), so that nothing it makes
+ * there is out of the daemons' reach; home_as_caller() is for a file that the operator names. */
+int home_config(const struct cli *cli, struct config **out);
+void home_as_caller(void);
+
+/* Who acts, for the record: the login name, kept through sudo. */
+struct bytes home_operator(void);
 void home_close(struct home *h);
 
 /* The rule of one policy, as of home's now. */

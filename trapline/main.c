@@ -9,37 +9,46 @@
 #include <unistd.h>
 
 const struct verb verbs[] = {
-    { "init", "--dir DIR [--domain D]... [--hostname H]", "make configuration, keys and store of a new installation",
+    { "init", "--dir DIR [--domain D]... [--hostname H]", "Make configuration, keys and store of a new installation.",
       "Makes DIR with trapline.conf, keys/ and the databases. Never overwrites: a DIR that holds an installation is refused.\n"
       "Without --domain it uses trap.test, which is only for trying on this machine. With your own trap domains:\n\n"
       "    trapline init --dir /var/lib/trapline --domain example.net --hostname mx.example.net\n",
       verb_init },
-    { "run", "[-c CONF]", "start the daemons and keep them running",
+    { "run", "[-c CONF]", "Start the daemons and keep them running.",
       "Starts trapweb, trapsmtp and trapexport, restarts one that fails, and stops all on SIGTERM or SIGINT.\n"
       "A wrong configuration or a port in use ends it at once with one line that says why.\n",
       verb_run },
-    { "check", "[-c CONF]", "is the configuration right?",
+    { "check", "[-c CONF]", "Is the configuration right?",
       "Reads the configuration and says FILE:LINE: what is wrong, or what it would do. Starts nothing. Exit 78 when wrong.\n", verb_check },
-    { "status", "[-c CONF] [--json]", "what runs, what is on record, what is published", "", verb_status },
-    { "trace", "ADDRESS [--json]", "who was shown this address, and who mailed it",
+    { "status", "[-c CONF] [--json]", "What runs, what is on record, what is published.",
+      "\"records\" are visits, messages and sessions on disk; \"folded\" says how far the evidence has taken them in; a zone in shadow is\n"
+      "counted, but not served.\n",
+      verb_status },
+    { "trace", "ADDRESS [--json]", "Who was shown this address, and who mailed it.",
       "Decodes a trap address: when, where and to whom it was shown, and which messages came to it.\n", verb_trace },
-    { "explain", "IP|PREFIX|ADDRESS [--json]", "why an address is listed, or why not",
+    { "explain", "IP|PREFIX|ADDRESS [--json]", "Why an address is listed, or why not.",
       "Tells the whole chain: the evidence, which rule fired or what is missing, until when, and who may have harvested.\n\n"
       "    trapline explain 203.0.113.9\n",
       verb_explain },
-    { "harvester", "IP [--json]", "what this visitor took, and who mails it", "", verb_harvester },
-    { "sender", "IP [--json]", "what this sender sent to traps", "", verb_sender },
-    { "trap", "add ADDRESS|DOMAIN CLASS | import FILE | retire ADDRESS|DOMAIN | list [--json]", "static traps",
-      "CLASS is pristine, recycled or typo. `import` reads lines `ADDRESS CLASS`. Running daemons learn of it within two seconds.\n", verb_trap },
-    { "allow", "PREFIX [--until TIME] --why TEXT", "never list a prefix", "Put on record with who, when and why. TIME: 2026-12-31 or 2026-12-31T12:00:00Z.\n", verb_allow },
-    { "deny", "PREFIX [--until TIME] --why TEXT", "list a prefix by hand", "Never past the never-list. Put on record with who, when and why.\n", verb_deny },
-    { "dump", "[--as-of TIME]", "evidence and listings as text, the same bytes from the same log",
+    { "harvester", "IP [--json]", "What this visitor took, and who mails it.",
+      "Its visits, the addresses it was shown that were mailed since, and by whom. An IPv6 address stands for its /64.\n", verb_harvester },
+    { "sender", "IP [--json]", "What this sender sent to traps.",
+      "The evidence, the newest messages, and for each recipient the visit that it was minted for.\n", verb_sender },
+    { "trap", "add ADDRESS|DOMAIN CLASS | import FILE | retire ADDRESS|DOMAIN | list [--json]", "Static traps.",
+      "CLASS is pristine, recycled or typo. `import` reads lines `ADDRESS CLASS` and imports all or none of them.\n"
+      "`retire` ends a trap: mail to it is refused from then on. Running daemons learn of it within two seconds.\n\n"
+      "    trapline trap add sales@old-brand.example recycled\n", verb_trap },
+    { "allow", "PREFIX [--until TIME] --why TEXT", "Never list a prefix.", "Put on record with who, when and why. TIME: 2026-12-31 or 2026-12-31T12:00:00Z.\n", verb_allow },
+    { "deny", "PREFIX [--until TIME] --why TEXT", "List a prefix by hand.", "Never past the never-list. Put on record with who, when and why.\n", verb_deny },
+    { "dump", "[--as-of TIME] [--json]", "Evidence and listings as text, the same bytes from the same log.",
       "Prints every row of evidence and every listing of every zone, in order. Two installations with the same log, keys and configuration print the\n"
       "same bytes, whatever the order and the batches in which the records came.\n", verb_dump },
-    { "rebuild", "[--batch N]", "make derived.db again from the log", "The exporter must not run. Prints records per second.\n", verb_rebuild },
-    { "keys", "export [--out FILE]", "a copy of the keys, sealed with a passphrase",
+    { "rebuild", "[--batch N]", "Make derived.db again from the log.", "The exporter must not run. Prints records per second.\n", verb_rebuild },
+    { "keys", "export [--out FILE]", "A copy of the keys, sealed with a passphrase.",
       "Losing the master key loses every address. The passphrase is asked for, or read from the first line of standard input.\n", verb_keys },
-    { "demo", "[--keep]", "catch one harvester and one spammer in a scratch directory, step by step", "", verb_demo },
+    { "demo", "[--keep]", "Catch one harvester and two spammers in a scratch directory, step by step.",
+      "Starts real daemons and a real rbldnsd on free ports of 127.0.0.1, plays both sides, and explains what was caught. Leaves nothing\n"
+      "behind; with --keep the scratch directory stays, to look into.\n", verb_demo },
     { .name = NULL },
 };
 
@@ -64,43 +73,67 @@ static const struct verb *find_verb(const char *name)
 
 static int help_verb(const struct verb *v)
 {
-    printf("usage: trapline %s %s\n\n%s.\n", v->name, v->usage, v->summary);
+    printf("usage: trapline %s %s\n\n%s\n", v->name, v->usage, v->summary);
     if (v->help[0] != '\0')
         printf("\n%s", v->help);
     return 0;
 }
 
-int main(int argc, char **argv)
+static int no_verb(const char *word)
 {
-    struct cli cli = { .conf_path = daemon_default_config() };
-    const struct verb *v;
-    const char *word = argc > 1 ? argv[1] : "";
+    return cli_fail(EXIT_USAGE, "no verb \"%s\"; `trapline --help` lists them", cli_text(bytes_str(word)));
+}
 
-    if (keyed_init() != TRAP_OK)
-        return cli_fail(EXIT_OSERR, "no random numbers from the system");
-    if (word[0] == '\0') {
-        print_help(stderr);
-        return EXIT_USAGE;
-    }
-    if (strcmp(word, "help") == 0 && argc > 2 && (v = find_verb(argv[2])) != NULL)
+/* `help`, `help VERB` and `VERB --help` are the same. */
+static int help(const char *about)
+{
+    const struct verb *v = about == NULL ? NULL : find_verb(about);
+
+    if (v != NULL)
         return help_verb(v);
-    if (strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
-        print_help(stdout);
-        return 0;
-    }
-    if (strcmp(word, "--version") == 0) {
+    if (about != NULL)
+        return no_verb(about);
+    print_help(stdout);
+    return 0;
+}
+
+/* The options that all verbs share may stand anywhere, also before the verb. */
+static int answer(struct cli *cli)
+{
+    const bool asked = cli_flag(cli, "--help") || cli_flag(cli, "-h");
+    const struct verb *v;
+
+    if (cli_flag(cli, "--version")) {
         puts("trapline " TRAPLINE_VERSION);
         return 0;
     }
-    v = find_verb(word);
+    if (cli->argc > 0 && strcmp(cli->argv[0], "help") == 0)
+        return help(cli->argv[1]);
+    if (asked)
+        return help(cli->argv[0]);
+    cli->conf_named = cli_option(cli, "-c", &cli->conf_path);
+    cli->json = cli_flag(cli, "--json");
+    if (cli->argc == 0) {
+        print_help(stderr);
+        return EXIT_USAGE;
+    }
+    v = find_verb(cli->argv[0]);
     if (v == NULL)
-        return cli_fail(EXIT_USAGE, "no verb \"%s\"; `trapline --help` lists them", cli_text(bytes_str(word)));
+        return no_verb(cli->argv[0]);
+    cli->argc--;
+    cli->argv++;
+    return v->run(cli);
+}
 
-    cli.argc = argc - 2;
-    cli.argv = argv + 2;
-    if (cli_flag(&cli, "--help") || cli_flag(&cli, "-h"))
-        return help_verb(v);
-    (void)cli_option(&cli, "-c", &cli.conf_path);
-    cli.json = cli_flag(&cli, "--json");
-    return v->run(&cli);
+int main(int argc, char **argv)
+{
+    struct cli cli = { .conf_path = daemon_default_config(), .argc = argc - 1, .argv = argv + 1 };
+    int code;
+
+    if (keyed_init() != TRAP_OK)
+        return cli_fail(EXIT_OSERR, "no random numbers from the system");
+    code = answer(&cli);
+    if ((fflush(stdout) == EOF || ferror(stdout)) && code == 0)
+        code = cli_fail(EXIT_IOERR, "cannot write the answer: standard output is closed or full");
+    return code;
 }

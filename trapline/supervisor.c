@@ -36,26 +36,13 @@ struct child {
 
 struct supervisor {
     const struct config *config;
+    pid_t pid;
     char bin_dir[PATH_TEXT_MAX], socket_path[PATH_TEXT_MAX];
     int notify_fd, signal_fd;
     struct child child[SUPERVISOR_CHILDREN];
     bool stop_asked;
     int give_up_code; /* 0: none */
 };
-
-static int find_bin_dir(char out[PATH_TEXT_MAX])
-{
-    const ssize_t n = readlink("/proc/self/exe", out, PATH_TEXT_MAX - 1);
-    char *slash;
-
-    if (n == -1)
-        return cli_fail(EXIT_OSERR, "cannot read /proc/self/exe: %s", strerror(errno));
-    out[n] = '\0';
-    slash = strrchr(out, '/');
-    if (slash != NULL)
-        *slash = '\0';
-    return 0;
-}
 
 static int open_notify(struct supervisor *s)
 {
@@ -84,6 +71,8 @@ static void child_exec(const struct supervisor *s, const struct child *c)
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
     (void)signal(SIGPIPE, SIG_DFL);
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM); /* no daemon outlives its supervisor */
+    if (getppid() != s->pid)
+        _exit(EXIT_OSERR); /* it died before that took effect */
     if (path_join(s->bin_dir, c->program, path) == TRAP_OK && setenv("NOTIFY_SOCKET", s->socket_path, 1) == 0)
         (void)execv(path, argv);
     fprintf(stderr, "trapline: cannot start %s: %s\n", path, strerror(errno));
@@ -225,13 +214,12 @@ int supervisor_start(const struct config *c, struct supervisor **out)
     if (s == NULL)
         return cli_fail(EXIT_OSERR, "out of memory");
     s->config = c;
+    s->pid = getpid();
     s->notify_fd = -1;
     s->signal_fd = daemon_signal_fd();
     for (size_t i = 0; i < SUPERVISOR_CHILDREN; i++)
         s->child[i] = (struct child){ .program = programs[i], .backoff = SPAN_MS(BACKOFF_MIN_MS) };
-    code = find_bin_dir(s->bin_dir);
-    if (code == 0)
-        code = open_notify(s);
+    code = cli_bin_dir(s->bin_dir) != TRAP_OK ? cli_fail(EXIT_OSERR, "cannot read /proc/self/exe: %s", strerror(errno)) : open_notify(s);
     if (code == 0)
         code = wait_ready(s);
     *out = s;

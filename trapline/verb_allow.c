@@ -2,23 +2,24 @@
 #include "home.h"
 
 #include <base/daemon.h>
+#include <base/prefix_set.h>
 #include <store/act_log.h>
 
-#include <pwd.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
-/* Who acts: the login name, kept through sudo. */
-static struct bytes operator_name(void)
+/* A slip of the finger must not list half of the world, and what can never be listed is said at once. */
+static int check_deny(struct prefix p)
 {
-    const char *sudo = getenv("SUDO_USER");
-    const struct passwd *pw;
+    enum { WIDEST_V4 = 96 + 8, WIDEST_V6 = 16 };
+    const struct special_use *special = special_use_find(p.ip);
+    char text[PREFIX_TEXT_MAX];
 
-    if (sudo != NULL && sudo[0] != '\0')
-        return bytes_str(sudo);
-    pw = getpwuid(getuid());
-    return pw == NULL ? BYTES("unknown") : bytes_str(pw->pw_name);
+    (void)prefix_text(p, text);
+    if (p.len < (ip_is_v4(p.ip) ? WIDEST_V4 : WIDEST_V6))
+        return cli_fail(EXIT_USAGE, "deny: %s is wider than /8 (IPv4) or /16 (IPv6); name smaller prefixes", text);
+    if (special != NULL && prefix_covers(special->prefix, p))
+        return cli_fail(EXIT_USAGE, "deny: %s is special-use space (%s), which is never listed", text, special->name);
+    return 0;
 }
 
 static int append(struct cli *cli, const char *verb, struct act *act)
@@ -29,15 +30,19 @@ static int append(struct cli *cli, const char *verb, struct act *act)
     char subject[PREFIX_TEXT_MAX];
     struct prefix p;
     enum trap_err err;
+    int code;
 
     if (prefix_parse(bytes_str(cli->argv[0]), &p) != TRAP_OK)
         return cli_fail(EXIT_USAGE, "%s: \"%s\" is not an address or prefix such as 203.0.113.9 or 2001:db8::/32 (no bits behind the length)", verb,
                         cli_text(bytes_str(cli->argv[0])));
-    if (config_read(cli->conf_path, &c, &why) != TRAP_OK)
-        return cli_fail(EXIT_CONFIG, "%s", why.text);
+    code = act->kind == ACT_DENY ? check_deny(p) : 0;
+    if (code == 0)
+        code = home_config(cli, &c);
+    if (code != 0)
+        return code;
     act->subject = bytes_str(prefix_text(p, subject));
     act->at = wall_now();
-    act->who = operator_name();
+    act->who = home_operator();
     err = store_open(c->state_dir, STORE_ACTS, STORE_WRITE, &db, &why);
     if (err == TRAP_OK)
         err = act_append(db, act, 1, &why);

@@ -1,8 +1,5 @@
 /* verb_check.c - `trapline check`: the configuration, read and said back in plain words. */
-#include "cli.h"
-
-#include <base/config.h>
-#include <base/daemon.h>
+#include "home.h"
 
 #include <stdio.h>
 
@@ -46,16 +43,17 @@ int verb_check(struct cli *cli)
 {
     struct config *c = NULL;
     struct err_text why = { "" };
-    const int usage = cli_words(cli, "check", 0, 0);
+    int code = cli_words(cli, "check", 0, 0);
 
-    if (usage != 0)
-        return usage;
-    if (config_read(cli->conf_path, &c, &why) != TRAP_OK) {
+    if (code != 0)
+        return code;
+    code = home_config_read(cli, &c, &why);
+    if (code != 0) {
         if (cli->json)
-            (void)cli_json(json_pack("{s:b, s:s}", "ok", 0, "error", why.text));
-        return cli_fail(EXIT_CONFIG, "%s", why.text);
+            (void)cli_json(json_pack("{s:b, s:o}", "ok", 0, "error", json_bytes(bytes_str(why.text))));
+        return code;
     }
-    const int code = cli->json ? cli_json(json_pack("{s:b, s:s}", "ok", 1, "file", c->path)) : print_text(c);
+    code = cli->json ? cli_json(json_pack("{s:b, s:o}", "ok", 1, "file", json_bytes(bytes_str(c->path)))) : print_text(c);
     config_free(&c);
     return code;
 }

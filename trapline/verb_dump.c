@@ -1,12 +1,13 @@
 /* verb_dump.c - `trapline dump`: evidence and listings as lines of text, in key order: same log, same bytes.
  *
  * Form:    `trapline-dump 1`, then one line a row: the kind of row, then key=value. Times are microseconds, sources hexadecimal, so that nothing is
- *          rounded. Listings follow for each zone.
+ *          rounded. Listings follow for each zone. --json: one document, an object a row.
  */
 #include "home.h"
 
 #include <base/buf.h>
 #include <base/daemon.h>
+#include <base/log.h>
 #include <export/plan.h>
 #include <export/run.h>
 
@@ -15,82 +16,111 @@
 
 struct dump {
     wall_t as_of;
-    bool failed; /* standard output is closed or full */
+    bool json;
+    uint64_t rows;
 };
 
-static enum trap_err put(struct dump *d, int printed)
+static void row_json(struct dump *d, const char *kind, const struct log_field *f)
 {
-    d->failed = d->failed || printed < 0;
-    return d->failed ? TRAP_EIO : TRAP_OK;
+    json_t *o = json_object();
+
+    json_object_set_new(o, "row", json_string(kind));
+    for (; f->type != LOG_END; f++)
+        json_object_set_new(o, f->key, f->type == LOG_TYPE_STR      ? json_bytes(bytes_str(f->v.str))
+                                       : f->type == LOG_TYPE_PREFIX ? json_prefix(f->v.prefix)
+                                                                    : json_integer(f->type == LOG_TYPE_U64 ? (json_int_t)f->v.u64 : f->v.i64));
+    fputs(d->rows == 0 ? "\n" : ",\n", stdout);
+    (void)json_dumpf(o, stdout, JSON_PRESERVE_ORDER);
+    json_decref(o);
 }
+
+static void row_text(const char *kind, const struct log_field *f)
+{
+    char text[PREFIX_TEXT_MAX];
+
+    fputs(kind, stdout);
+    for (; f->type != LOG_END; f++) {
+        if (f->type == LOG_TYPE_U64)
+            printf(" %s=%" PRIu64, f->key, f->v.u64);
+        else if (f->type == LOG_TYPE_I64)
+            printf(" %s=%" PRId64, f->key, f->v.i64);
+        else
+            printf(" %s=%s", f->key, f->type == LOG_TYPE_PREFIX ? prefix_text(f->v.prefix, text) : f->v.str);
+    }
+    (void)putchar('\n');
+}
+
+/* Fields of the types STR, U64, I64 and PREFIX. Fails when standard output is closed or full. */
+static enum trap_err row(struct dump *d, const char *kind, const struct log_field *fields)
+{
+    if (d->json)
+        row_json(d, kind, fields);
+    else
+        row_text(kind, fields);
+    d->rows++;
+    return ferror(stdout) ? TRAP_EIO : TRAP_OK;
+}
+#define ROW(d, kind, ...) row((d), (kind), (const struct log_field[]){ __VA_ARGS__, LOG_FIELD_END })
 
 static enum trap_err dump_evidence(struct prefix sender, const struct evidence_row *rows, size_t n, void *arg)
 {
-    char key[PREFIX_TEXT_MAX];
     enum trap_err err = TRAP_OK;
 
-    (void)prefix_text(sender, key);
-    for (size_t i = 0; i < n && err == TRAP_OK; i++)
-        err = put(arg, printf("evidence sender=%s node=%u source=%016" PRIx64 " class=%s hour=%u count=%u first=%" PRId64 " last=%" PRId64 "\n", key,
-                              rows[i].node, rows[i].source, evidence_class_name(rows[i].klass), rows[i].hour, rows[i].count, rows[i].first.us,
-                              rows[i].last.us));
+    for (const struct evidence_row *r = rows; r < rows + n && err == TRAP_OK; r++) {
+        char source[17];
+
+        (void)snprintf(source, sizeof(source), "%016" PRIx64, r->source);
+        err = ROW(arg, "evidence", LOG_PREFIX("sender", sender), LOG_U64("node", r->node), LOG_STR("source", source),
+                  LOG_STR("class", evidence_class_name(r->klass)), LOG_U64("hour", r->hour), LOG_U64("count", r->count),
+                  LOG_I64("first", r->first.us), LOG_I64("last", r->last.us));
+    }
     return err;
 }
 
 static enum trap_err dump_links(struct prefix harvester, const struct link_row *rows, size_t n, void *arg)
 {
-    char key[PREFIX_TEXT_MAX], sender[PREFIX_TEXT_MAX];
     enum trap_err err = TRAP_OK;
 
-    (void)prefix_text(harvester, key);
-    for (size_t i = 0; i < n && err == TRAP_OK; i++)
-        err = put(arg, printf("link harvester=%s sender=%s node=%u visit=%" PRIu64 " slot=%u technique=%u day=%u count=%u first=%" PRId64
-                              " last=%" PRId64 " visited=%" PRId64 " flags=%u\n", key, prefix_text(rows[i].sender, sender), rows[i].node, rows[i].visit,
-                              rows[i].slot, rows[i].technique, rows[i].day, rows[i].count, rows[i].first.us, rows[i].last.us, rows[i].visited.us,
-                              rows[i].visit_flags));
+    for (const struct link_row *r = rows; r < rows + n && err == TRAP_OK; r++)
+        err = ROW(arg, "link", LOG_PREFIX("harvester", harvester), LOG_PREFIX("sender", r->sender), LOG_U64("node", r->node),
+                  LOG_U64("visit", r->visit), LOG_U64("slot", r->slot), LOG_U64("technique", r->technique), LOG_U64("day", r->day),
+                  LOG_U64("count", r->count), LOG_I64("first", r->first.us), LOG_I64("last", r->last.us), LOG_I64("visited", r->visited.us),
+                  LOG_U64("flags", r->visit_flags));
     return err;
 }
 
 static enum trap_err dump_visitor(const struct visitor_row *v, void *arg)
 {
-    char key[PREFIX_TEXT_MAX];
-
-    return put(arg, printf("visitor client=%s count=%" PRIu64 " first=%" PRId64 " last=%" PRId64 "\n", prefix_text(v->client, key), v->count,
-                           v->first.us, v->last.us));
+    return ROW(arg, "visitor", LOG_PREFIX("client", v->client), LOG_U64("count", v->count), LOG_I64("first", v->first.us),
+               LOG_I64("last", v->last.us));
 }
 
 static enum trap_err dump_pending(const struct pending_row *p, void *arg)
 {
-    char key[PREFIX_TEXT_MAX];
+    char hit[64];
 
-    return put(arg, printf("pending hit=%u/%" PRIu64 "/%u sender=%s at=%" PRId64 " node=%u epoch=%u serial=%u slot=%u\n", p->hit_node, p->hit, p->n,
-                           prefix_text(p->sender, key), p->at.us, p->node, p->epoch, p->serial, p->slot));
+    (void)snprintf(hit, sizeof(hit), "%u/%" PRIu64 "/%u", p->hit_node, p->hit, p->n);
+    return ROW(arg, "pending", LOG_STR("hit", hit), LOG_PREFIX("sender", p->sender), LOG_I64("at", p->at.us), LOG_U64("node", p->node),
+               LOG_U64("epoch", p->epoch), LOG_U64("serial", p->serial), LOG_U64("slot", p->slot));
 }
 
 static enum trap_err dump_listings(struct dump *d, const struct export_listings *l)
 {
-    const char *kind = l->kind == LISTINGS_SENDERS ? "senders" : "harvesters";
+    const char *policy = l->policy->name, *kind = l->kind == LISTINGS_SENDERS ? "senders" : "harvesters";
     enum trap_err err = TRAP_OK;
 
     if (l->listings.guard_missing)
-        err = put(d, printf("guard-missing policy=%s kind=%s\n", l->policy->name, kind));
-    for (size_t i = 0; i < l->listings.n && err == TRAP_OK; i++) {
-        const struct listing *x = &l->listings.v[i];
-        char prefix[PREFIX_TEXT_MAX], key[PREFIX_TEXT_MAX];
-
-        err = put(d, printf("listing policy=%s kind=%s prefix=%s key=%s reason=%s since=%" PRId64 " until=%" PRId64 " score=%" PRIu64 " messages=%" PRIu64
-                            " sources=%u\n", l->policy->name, kind, prefix_text(x->prefix, prefix), prefix_text(x->key, key),
-                            x->reason == LISTING_DENY ? "deny" : "evidence", x->since.us, x->until.us, x->score_milli, x->messages, x->sources));
-    }
+        err = ROW(d, "guard-missing", LOG_STR("policy", policy), LOG_STR("kind", kind));
+    for (const struct listing *x = l->listings.v; x < l->listings.v + l->listings.n && err == TRAP_OK; x++)
+        err = ROW(d, "listing", LOG_STR("policy", policy), LOG_STR("kind", kind), LOG_PREFIX("prefix", x->prefix), LOG_PREFIX("key", x->key),
+                  LOG_STR("reason", x->reason == LISTING_DENY ? "deny" : "evidence"), LOG_I64("since", x->since.us), LOG_I64("until", x->until.us),
+                  LOG_U64("score", x->score_milli), LOG_U64("messages", x->messages), LOG_U64("sources", x->sources));
     return err;
 }
 
 static enum trap_err dump_rows(struct dump *d, struct store_db *derived)
 {
-    enum trap_err err = put(d, printf("trapline-dump 1 as_of=%" PRId64 "\n", d->as_of.us));
-
-    if (err == TRAP_OK)
-        err = evidence_each(derived, dump_evidence, d);
+    enum trap_err err = evidence_each(derived, dump_evidence, d);
     if (err == TRAP_OK)
         err = link_each(derived, dump_links, d);
     if (err == TRAP_OK)
@@ -100,9 +130,8 @@ static enum trap_err dump_rows(struct dump *d, struct store_db *derived)
     return err;
 }
 
-static int dump(struct home *h, wall_t as_of)
+static int dump(struct home *h, struct dump d)
 {
-    struct dump d = { .as_of = as_of };
     struct err_text why = { "" };
     struct plan plan = { 0 };
     struct export_scratch *scratch = NULL;
@@ -110,22 +139,26 @@ static int dump(struct home *h, wall_t as_of)
     enum trap_err err = plan_make(h->config, &plan, &why);
 
     if (err == TRAP_OK)
-        err = export_scratch_open(h->config, h->mint, as_of, h->config->state_dir, &scratch, &why);
+        err = export_scratch_open(h->config, h->mint, d.as_of, h->config->state_dir, &scratch, &why);
+    if (err == TRAP_OK)
+        printf(d.json ? "{\"trapline-dump\": 1, \"as_of\": %" PRId64 ", \"rows\": [" : "trapline-dump 1 as_of=%" PRId64 "\n", d.as_of.us);
     if (err == TRAP_OK)
         err = dump_rows(&d, export_scratch_derived(scratch));
     if (err == TRAP_OK) {
         const struct export_env env = { .config = h->config, .plan = &plan, .key = h->policy_key, .derived = export_scratch_derived(scratch),
                                         .acts = h->acts };
 
-        err = export_evaluate(&env, as_of, NULL, &eval, &why);
+        err = export_evaluate(&env, d.as_of, NULL, &eval, &why);
     }
     for (size_t i = 0; err == TRAP_OK && i < eval.n; i++)
         err = dump_listings(&d, &eval.v[i]);
     export_eval_free(&eval);
     export_scratch_close(&scratch);
     plan_free(&plan);
-    if (d.failed || fflush(stdout) == EOF)
-        return cli_fail(EXIT_IOERR, "dump: standard output is closed or full");
+    if (err == TRAP_OK && d.json)
+        puts("]}");
+    if (ferror(stdout))
+        return 0; /* main() says so */
     return err == TRAP_OK ? 0 : cli_fail_err(err, &why);
 }
 
@@ -133,16 +166,16 @@ int verb_dump(struct cli *cli)
 {
     struct home h = { .config = NULL };
     const char *word = NULL;
-    wall_t as_of = wall_now();
+    struct dump d = { .as_of = wall_now(), .json = cli->json };
     int code;
 
-    if (cli_option(cli, "--as-of", &word) && wall_parse(bytes_str(word), &as_of) != TRAP_OK)
+    if (cli_option(cli, "--as-of", &word) && wall_parse(bytes_str(word), &d.as_of) != TRAP_OK)
         return cli_fail(EXIT_USAGE, "dump: --as-of needs a time such as 2026-03-01T12:00:00Z");
     code = cli_words(cli, "dump", 0, 0);
     if (code == 0)
         code = home_open(cli, HOME_KEYS | HOME_LOGS, &h);
     if (code == 0) {
-        code = dump(&h, as_of);
+        code = dump(&h, d);
         home_close(&h);
     }
     return code;

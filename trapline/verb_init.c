@@ -126,21 +126,30 @@ static enum trap_err make_dirs(const char *dir, struct err_text *why)
     return err;
 }
 
-/* The text must pass our own parser before anything else is made: a wrong --domain is said first. */
-static enum trap_err check_text(struct bytes text, const char *dir, struct err_text *why)
+/* The text must pass our own parser before anything else is made: a wrong word on the command line is said first, without FILE:LINE,
+ * because that file is gone again. */
+static int check_text(struct bytes text, const char *dir)
 {
     struct config *c = NULL;
+    struct err_text why = { "" };
     char path[PATH_TEXT_MAX];
     enum trap_err err = path_join(dir, "trapline.conf.new", path);
+    const char *what = why.text;
 
     if (err == TRAP_OK)
-        err = file_replace(path, text, 0640, why);
-    if (err == TRAP_OK) {
-        err = config_read(path, &c, why);
-        config_free(&c);
-        (void)unlink(path);
+        err = file_replace(path, text, 0640, &why);
+    if (err != TRAP_OK)
+        return cli_fail_err(err, &why);
+    err = config_read(path, &c, &why);
+    config_free(&c);
+    (void)unlink(path);
+    if (err == TRAP_OK)
+        return 0;
+    if (strncmp(what, path, strlen(path)) == 0) {
+        what += strlen(path);
+        what += strspn(what, ":0123456789 ");
     }
-    return err;
+    return cli_fail(EXIT_USAGE, "init: %s", what);
 }
 
 int init_make(const char *dir, struct bytes text)
@@ -150,12 +159,14 @@ int init_make(const char *dir, struct bytes text)
     /* 0711: rbldnsd, under its own user, must reach zones/; everything else inside is closed to others. */
     enum trap_err err = dir_make(dir, 0711, &why);
 
+    int code;
+
     if (err == TRAP_OK && !dir_is_empty(dir, &why))
         return cli_fail(EXIT_CANTCREAT, "%s", why.text);
-    if (err == TRAP_OK) {
-        err = check_text(text, dir, &why);
-        if (err != TRAP_OK)
-            (void)rmdir(dir); /* a wrong word on the command line leaves nothing behind */
+    code = err == TRAP_OK ? check_text(text, dir) : 0;
+    if (code != 0) {
+        (void)rmdir(dir); /* a wrong word on the command line leaves nothing behind */
+        return code;
     }
     if (err == TRAP_OK)
         err = make_dirs(dir, &why);
@@ -223,6 +234,6 @@ int verb_init(struct cli *cli)
     if (in.trying)
         puts("Trap domain: trap.test. It is only for trying on this machine; real bait needs --domain with a domain of your own.");
     printf("Next: look through %s/trapline.conf, then `trapline run -c %s/trapline.conf`.\n", in.dir, in.dir);
-    puts("Keep a copy of the keys elsewhere: `trapline keys export`. Losing them loses every address.");
+    printf("Keep a copy of the keys elsewhere: `trapline keys export -c %s/trapline.conf`. Losing them loses every address.\n", in.dir);
     return 0;
 }

@@ -60,7 +60,7 @@ static int record_export(const struct config *c)
 {
     struct err_text why = { "" };
     struct store_db *db = NULL;
-    struct act act = { .kind = ACT_KEYS_EXPORTED, .at = wall_now(), .subject = BYTES("master"), .who = BYTES("trapline") };
+    struct act act = { .kind = ACT_KEYS_EXPORTED, .at = wall_now(), .subject = BYTES("master"), .who = home_operator() };
     enum trap_err err = store_open(c->state_dir, STORE_ACTS, STORE_WRITE, &db, &why);
 
     if (err == TRAP_OK)
@@ -80,20 +80,24 @@ static int export(struct home *h, const char *path)
 
     if (code != 0)
         return code;
+    code = record_export(h->config); /* first: no copy without a record */
+    if (code != 0) {
+        keyed_wipe(passphrase, sizeof(passphrase));
+        return code;
+    }
     buf_init(&text, 65536);
     err = key_seal(&h->keys, bytes_of(passphrase, len), &text);
     keyed_wipe(passphrase, sizeof(passphrase));
     if (err != TRAP_OK) {
         code = cli_fail(EXIT_OSERR, "keys export: not enough memory to derive the sealing key (256 MB)");
     } else if (path != NULL) {
+        home_as_caller();
         err = file_create(path, buf_bytes(&text), 0600, &why);
         code = err == TRAP_OK ? 0 : cli_fail_err(err, &why);
     } else if (fwrite(text.p, 1, text.n, stdout) != text.n || fflush(stdout) == EOF) {
         code = cli_fail(EXIT_IOERR, "keys export: %s", strerror(errno));
     }
     buf_free(&text);
-    if (code == 0)
-        code = record_export(h->config);
     if (code == 0 && path != NULL)
         fprintf(stderr, "Sealed keys in %s. Keep it, and the passphrase, away from this machine.\n", path);
     return code;
@@ -111,6 +115,8 @@ int verb_keys(struct cli *cli)
         return code;
     if (strcmp(cli->argv[0], "export") != 0)
         return cli_usage("keys");
+    if (path != NULL && access(path, F_OK) == 0)
+        return cli_fail(EXIT_CANTCREAT, "keys export: %s is there already and is not overwritten", path);
     code = home_open(cli, HOME_KEYS, &h);
     if (code == 0)
         code = export(&h, path);

@@ -1,8 +1,7 @@
 /* verb_run.c - `trapline run`: the daemons under a supervisor, and what to do next in ten lines. */
-#include "cli.h"
+#include "home.h"
 #include "supervisor.h"
 
-#include <base/config.h>
 #include <base/daemon.h>
 #include <base/log.h>
 
@@ -18,20 +17,22 @@ static void print_endpoint(const char *what, const struct endpoints *e)
 
 static void print_next(const struct config *c)
 {
-    char ip[IP_TEXT_MAX] = "127.0.0.1";
+    char ip[IP_TEXT_MAX] = "127.0.0.1", bin[PATH_TEXT_MAX], program[PATH_TEXT_MAX];
     const unsigned port = c->web.listen.n > 0 ? c->web.listen.v[0].port : 8080;
 
     if (c->web.listen.n > 0)
         (void)ip_text(c->web.listen.v[0].ip, ip);
+    if (cli_bin_dir(bin) != TRAP_OK || path_join(bin, "trapline", program) != TRAP_OK)
+        memcpy(program, "trapline", sizeof("trapline"));
     puts("Trapline runs. Stop it with Ctrl-C or SIGTERM.");
     print_endpoint("bait", &c->web.listen);
     print_endpoint("sink", &c->smtp.listen);
     printf("  zones  %s/current\n", c->export.dir);
     puts("Next:");
     printf("  see a bait page      curl -s -H 'X-Forwarded-For: 81.2.69.160' http://%s:%u/\n", ip, port);
-    puts("  see a whole catch    trapline demo");
-    printf("  look inside          trapline status -c %s\n", c->path);
-    printf("  why is one listed    trapline explain -c %s IP\n", c->path);
+    printf("  see a whole catch    %s demo\n", program);
+    printf("  look inside          %s status -c %s\n", program, c->path);
+    printf("  why is one listed    %s explain -c %s IP\n", program, c->path);
     puts("  for a real site, a real MX and rbldnsd: README.md, docs/bait.md, docs/zones.md");
     (void)fflush(stdout);
 }
@@ -45,8 +46,9 @@ int verb_run(struct cli *cli)
 
     if (code != 0)
         return code;
-    if (config_read(cli->conf_path, &c, &why) != TRAP_OK)
-        return cli_fail(EXIT_CONFIG, "%s", why.text);
+    code = home_config_read(cli, &c, &why);
+    if (code != 0)
+        return code;
     log_init("trapline", c->log_level);
     code = supervisor_start(c, &s);
     if (code == 0) {

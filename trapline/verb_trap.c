@@ -34,6 +34,7 @@ static bool subject_ok(struct bytes s)
 struct trap_change {
     struct config *config;
     struct store_db *acts;
+    struct bytes who;
     struct act batch[ACT_BATCH_MAX];
     size_t pending;
     uint64_t total;
@@ -53,8 +54,15 @@ static enum trap_err flush(struct trap_change *t, struct err_text *why)
 
 static enum trap_err push(struct trap_change *t, enum act_kind kind, struct bytes subject, struct bytes detail, struct err_text *why)
 {
-    t->batch[t->pending++] = (struct act){ .kind = (uint8_t)kind, .at = wall_now(), .subject = subject, .detail = detail, .who = BYTES("trapline trap") };
+    t->batch[t->pending++] = (struct act){ .kind = (uint8_t)kind, .at = wall_now(), .subject = subject, .detail = detail, .who = t->who };
     return t->pending == ACT_BATCH_MAX ? flush(t, why) : TRAP_OK;
+}
+
+static size_t first_blank(struct bytes line)
+{
+    const size_t space = bytes_find(line, ' '), tab = bytes_find(line, '\t');
+
+    return space < tab ? space : tab;
 }
 
 static int import_lines(struct trap_change *t, const char *path, struct bytes text, bool apply)
@@ -70,12 +78,13 @@ static int import_lines(struct trap_change *t, const char *path, struct bytes te
             line = bytes_trim(bytes_take(line, line.n - 1));
         if (line.n == 0)
             continue;
-        klass = line;
-        if (!bytes_split(&klass, ' ', &address) || !subject_ok(address) || !class_ok(bytes_trim(klass)))
+        address = bytes_take(line, first_blank(line));
+        klass = bytes_trim(bytes_skip(line, address.n));
+        if (!subject_ok(address) || !class_ok(klass))
             return cli_fail(EXIT_USAGE, "%s:%u: expected `ADDRESS CLASS` with class pristine, recycled or typo; nothing was imported", path, number);
         if (!apply)
             continue;
-        const enum trap_err err = push(t, ACT_TRAP_ADD, address, bytes_trim(klass), &why);
+        const enum trap_err err = push(t, ACT_TRAP_ADD, address, klass, &why);
         if (err != TRAP_OK)
             return cli_fail_err(err, &why);
     }
@@ -103,6 +112,25 @@ static int import(struct trap_change *t, const char *path)
     return code;
 }
 
+/* Retiring what is no trap would be on record for ever and do nothing: most likely a slip of the pen. */
+static int check_retire(const struct config *c, struct bytes subject)
+{
+    struct err_text why = { "" };
+    struct trapdir *dir = NULL;
+    const enum trap_err err = trapdir_new(c, &dir, &why);
+    const size_t at = bytes_find(subject, '@');
+    enum trapdir_answer answer;
+
+    if (err != TRAP_OK)
+        return cli_fail_err(err, &why);
+    answer = at < subject.n ? trapdir_find(dir, bytes_take(subject, at), bytes_skip(subject, at + 1)).answer
+                            : trapdir_find(dir, BYTES("any"), subject).answer;
+    trapdir_free(&dir);
+    if (answer == TRAPDIR_TRAP || (at == subject.n && answer != TRAPDIR_FOREIGN))
+        return 0;
+    return cli_fail(EXIT_USAGE, "trap: %s is not a static trap; `trapline trap list` shows them", cli_text(subject));
+}
+
 static int change_one(struct trap_change *t, enum act_kind kind, struct bytes subject, struct bytes detail)
 {
     struct err_text why = { "" };
@@ -112,6 +140,12 @@ static int change_one(struct trap_change *t, enum act_kind kind, struct bytes su
         return cli_fail(EXIT_USAGE, "trap: \"%s\" is neither an address nor a domain", cli_text(subject));
     if (kind == ACT_TRAP_ADD && !class_ok(detail))
         return cli_fail(EXIT_USAGE, "trap: the class is pristine, recycled or typo");
+    if (kind == ACT_TRAP_RETIRE) {
+        const int code = check_retire(t->config, subject);
+
+        if (code != 0)
+            return code;
+    }
     err = push(t, kind, subject, detail, &why);
     if (err == TRAP_OK)
         err = flush(t, &why);
@@ -125,8 +159,10 @@ static int change(struct cli *cli, int (*todo)(struct trap_change *, struct cli 
     enum trap_err err;
     int code;
 
-    if (config_read(cli->conf_path, &t.config, &why) != TRAP_OK)
-        return cli_fail(EXIT_CONFIG, "%s", why.text);
+    code = home_config(cli, &t.config);
+    if (code != 0)
+        return code;
+    t.who = home_operator();
     err = store_open(t.config->state_dir, STORE_ACTS, STORE_WRITE, &t.acts, &why);
     code = err == TRAP_OK ? todo(&t, cli) : cli_fail_err(err, &why);
     if (t.total > 0) {
@@ -202,7 +238,7 @@ int verb_trap(struct cli *cli)
     if (usage != 0)
         return usage;
     if (strcmp(cli->argv[0], "list") == 0)
-        return list(cli);
+        return cli->argc != 1 ? cli_usage("trap") : list(cli);
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
         if (strcmp(cli->argv[0], kinds[i].name) == 0)
             return change(cli, kinds[i].todo);

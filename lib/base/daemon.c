@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -177,6 +178,7 @@ enum trap_err daemon_drop_privileges(const struct config *config, struct err_tex
 {
     uid_t uid = 0;
     gid_t gid = 0;
+    int death_signal = 0;
     enum trap_err err;
 
     if (geteuid() != 0 || config->user[0] == '\0')
@@ -184,12 +186,15 @@ enum trap_err daemon_drop_privileges(const struct config *config, struct err_tex
     err = find_user(config->user, &uid, &gid, why);
     if (err != TRAP_OK)
         return err;
+    /* A change of user makes Linux forget that our end was bound to the supervisor's. */
+    (void)prctl(PR_GET_PDEATHSIG, &death_signal);
     /* Groups first: afterwards we may not change them any more. */
     if (initgroups(config->user, gid) == -1 || setresgid(gid, gid, gid) == -1 ||
         setresuid(uid, uid, uid) == -1) {
         err_text_set(why, "cannot become user \"%s\": %s", config->user, log_errno_text());
         return TRAP_EPERM;
     }
+    (void)prctl(PR_SET_PDEATHSIG, death_signal);
     TRAP_BUG_ON(setuid(0) != -1 || setgid(0) != -1 || geteuid() != uid || getegid() != gid);
     return TRAP_OK;
 }

@@ -269,3 +269,13 @@ def recipe_address(page):
     """The address of the first slot: target of the first mailto link."""
     found = re.search(rb'href="mailto:([^"?]+)"', page)
     return found.group(1).decode() if found else None
+
+
+def run_tests(names):
+    """Runs every test_*(build) of a file, or those that $TRAPLINE_TEST names; what fails stops it."""
+    wanted = os.environ.get("TRAPLINE_TEST", "").split()
+    for name, test in list(names.items()):
+        if name.startswith("test_") and (not wanted or name in wanted):
+            test(os.path.abspath(sys.argv[1]))
+            print("ok", name)
+    return 0
