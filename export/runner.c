@@ -38,6 +38,8 @@ struct runner {
 
 /* ---- open and close ---- */
 
+/* All must be there: an acts.db that vanished would take the operator's `allow` with it, a log its evidence. Hits before visits:
+ * an address that was shown is then never taken for forged. */
 static enum trap_err open_databases(struct runner *r, struct err_text *why)
 {
     const char *dir = r->config->state_dir;
@@ -45,27 +47,10 @@ static enum trap_err open_databases(struct runner *r, struct err_text *why)
 
     if (err == TRAP_OK) /* made anew where it is missing: it holds nothing that the log does not */
         err = store_open(dir, STORE_DERIVED, STORE_CREATE, &r->env.derived, why);
-    if (err == TRAP_OK) {
+    if (err == TRAP_OK)
         err = store_open(dir, STORE_ACTS, STORE_READ, &r->env.acts, why);
-        err = err == TRAP_ENOENT ? TRAP_OK : err;
-    }
-    return err;
-}
-
-/* Both or none, hits first. */
-static enum trap_err open_logs(struct runner *r, struct err_text *why)
-{
-    const char *dir = r->config->state_dir;
-    enum trap_err err;
-
-    if (r->fold != NULL)
-        return TRAP_OK;
-    if (r->env.acts == NULL) {
-        err = store_open(dir, STORE_ACTS, STORE_READ, &r->env.acts, why);
-        if (err != TRAP_OK && err != TRAP_ENOENT)
-            return err;
-    }
-    err = store_open(dir, STORE_HITS, STORE_READ, &r->hits, why);
+    if (err == TRAP_OK)
+        err = store_open(dir, STORE_HITS, STORE_READ, &r->hits, why);
     if (err == TRAP_OK)
         err = store_open(dir, STORE_VISITS, STORE_READ, &r->visits, why);
     if (err == TRAP_OK) {
@@ -75,11 +60,7 @@ static enum trap_err open_logs(struct runner *r, struct err_text *why)
         if (err != TRAP_OK)
             err_text_set(why, "no memory for the fold");
     }
-    if (err == TRAP_OK)
-        return TRAP_OK;
-    store_close(&r->visits);
-    store_close(&r->hits);
-    return err == TRAP_ENOENT ? TRAP_OK : err;
+    return err;
 }
 
 /* The files of the lists must be right at the start. */
@@ -111,8 +92,6 @@ enum trap_err runner_new(const struct config *c, struct runner **out, struct err
         err = runner_keys(c, &r->mint, &r->env.key, why);
     if (err == TRAP_OK)
         err = open_databases(r, why);
-    if (err == TRAP_OK)
-        err = open_logs(r, why);
     if (err == TRAP_OK)
         err = publisher_new(c, &r->plan, r->published, &r->publisher, why);
     if (err != TRAP_OK) {
@@ -170,7 +149,7 @@ static bool lists_changed(struct runner *r)
 {
     uint64_t acts = 0, files = 0xcbf29ce484222325ULL;
 
-    if (r->env.acts != NULL && act_last(r->env.acts, &acts) != TRAP_OK)
+    if (act_last(r->env.acts, &acts) != TRAP_OK)
         acts = r->acts_seen;
     files = stamp_files(&r->config->never_list_files, files);
     files = stamp_files(&r->config->crawler_files, files);
@@ -269,10 +248,8 @@ enum trap_err runner_run(struct runner *r, bool force, struct err_text *why)
     const struct fold_options options = { .as_of = { INT64_MAX } };
     struct fold_result folded = { 0 };
     bool changed, lists;
-    enum trap_err err = open_logs(r, why);
+    enum trap_err err = fold_run(r->fold, &options, &folded, why);
 
-    if (err == TRAP_OK && r->fold != NULL)
-        err = fold_run(r->fold, &options, &folded, why);
     lists = lists_changed(r);
     if (err != TRAP_OK) {
         struct err_text ignored = { "" };

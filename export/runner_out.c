@@ -80,10 +80,8 @@ enum trap_err runner_out(const struct config *c, wall_t as_of, uint32_t serial, 
     env.plan = &plan;
     if (err == TRAP_OK)
         err = runner_keys(c, &mint, &env.key, why);
-    if (err == TRAP_OK) {
+    if (err == TRAP_OK)
         err = store_open(c->state_dir, STORE_ACTS, STORE_READ, &env.acts, why);
-        err = err == TRAP_ENOENT ? TRAP_OK : err;
-    }
     if (err == TRAP_OK)
         err = export_scratch_open(c, mint, as_of, parent, &scratch, why);
     if (err == TRAP_OK) {

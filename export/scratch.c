@@ -34,18 +34,13 @@ void export_scratch_close(struct export_scratch **s)
     *s = NULL;
 }
 
-/* Hits before visits: an address that was shown is then never taken for forged. A file that is not there yet
- * holds nothing. */
+/* Hits before visits: an address that was shown is then never taken for forged. */
 static enum trap_err open_logs(const struct config *c, struct export_scratch *s, struct err_text *why)
 {
     enum trap_err err = store_open(c->state_dir, STORE_HITS, STORE_READ, &s->hits, why);
 
     if (err == TRAP_OK)
         err = store_open(c->state_dir, STORE_VISITS, STORE_READ, &s->visits, why);
-    if (err == TRAP_ENOENT) {
-        store_close(&s->hits);
-        return TRAP_OK;
-    }
     return err;
 }
 
@@ -65,7 +60,7 @@ static bool live_is_same(const struct config *c, const struct export_scratch *s,
     struct err_text why;
     bool same;
 
-    if (s->hits == NULL || store_open(c->state_dir, STORE_DERIVED, STORE_READ, &derived, &why) != TRAP_OK)
+    if (store_open(c->state_dir, STORE_DERIVED, STORE_READ, &derived, &why) != TRAP_OK)
         return false;
     same = hit_bounds(s->hits, &hits, &erased) == TRAP_OK &&
            session_bounds(s->hits, &sessions, &erased) == TRAP_OK &&
@@ -87,7 +82,7 @@ static enum trap_err fold_all(const struct config *c, struct mint *mint, wall_t 
     struct fold *fold = NULL;
     enum trap_err err = store_open(s->dir, STORE_DERIVED, STORE_CREATE, &s->derived, why);
 
-    if (err != TRAP_OK || s->hits == NULL)
+    if (err != TRAP_OK)
         return err;
     err = fold_new(c, mint, s->derived, &node, 1, &fold);
     if (err != TRAP_OK)

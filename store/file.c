@@ -23,20 +23,21 @@ enum {
 };
 static const int64_t CHECK_MAX_BYTES = 256LL << 20;
 
+static const char damaged[] = "keep the file and restore a backup";
+static const char missing[] = "if state_dir is right, restore a backup; `trapline init` makes a new installation";
 static const struct file_facts {
-    const char *name, *lock, *made_by, *remedy;
+    const char *name, *lock, *made_by, *remedy, *missing;
     int cache_kib;
 } facts[STORE_FILES] = {
-    [STORE_VISITS] = { "visits.db", "visits.lock", "trapweb", "keep the file and restore a backup", 16384 },
-    [STORE_HITS] = { "hits.db", "hits.lock", "trapsmtp", "keep the file and restore a backup", 16384 },
+    [STORE_VISITS] = { "visits.db", "visits.lock", "trapweb", damaged, missing, 16384 },
+    [STORE_HITS] = { "hits.db", "hits.lock", "trapsmtp", damaged, missing, 16384 },
     [STORE_SAMPLES] = { "samples.db", "samples.lock", "trapsmtp",
-                        "restore a backup, or move it away: trapsmtp begins an empty one",
-                        4096 },
-    [STORE_ACTS] = { "acts.db", NULL, "trapline", "keep the file and restore a backup", 2048 },
+                        "restore a backup, or move it away: trapsmtp begins an empty one", "start trapsmtp: it makes one", 4096 },
+    [STORE_ACTS] = { "acts.db", NULL, "trapline", damaged, missing, 2048 },
     [STORE_DERIVED] = { "derived.db", "derived.lock", "trapexport",
-                        "move it away and run `trapline rebuild`: all of it is made from the log", 65536 },
-    [STORE_PUBLISHED] = { "published.db", "published.lock", "trapexport",
-                          "keep the file and restore a backup", 4096 },
+                        "move it away and run `trapline rebuild`: all of it is made from the log",
+                        "`trapline rebuild` makes it from the log", 65536 },
+    [STORE_PUBLISHED] = { "published.db", "published.lock", "trapexport", damaged, missing, 4096 },
 };
 
 const char *store_file_name(enum store_file f)
@@ -136,7 +137,7 @@ static enum trap_err check_header(const struct store_db *db, int64_t *size_out, 
     int rc;
 
     if (access(db->path, F_OK) == -1 && errno == ENOENT) {
-        err_text_set(why, "%s: not there; `trapline init` makes it", db->path);
+        err_text_set(why, "%s: not there; %s", db->path, facts[db->file].missing);
         return TRAP_ENOENT;
     }
     errno = 0;

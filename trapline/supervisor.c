@@ -156,11 +156,15 @@ static void read_notify(struct supervisor *s)
     }
 }
 
+/* The first start is one after the other: what is wrong is said once, by one daemon, and the rest was never started. */
 static void restart_due(struct supervisor *s)
 {
-    for (size_t i = 0; i < SUPERVISOR_CHILDREN; i++)
+    for (size_t i = 0; i < SUPERVISOR_CHILDREN; i++) {
         if (s->child[i].pid == 0 && mono_now().ms >= s->child[i].restart_at.ms)
             child_start(s, &s->child[i]);
+        if (!s->child[i].was_ready)
+            break;
+    }
 }
 
 /* One turn, at most `ms`. */

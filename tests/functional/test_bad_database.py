@@ -1,53 +1,52 @@
-"""A damaged, foreign, newer or missing database: one clear line with the file and what to do, a fixed exit code, and nothing touched."""
-import pathlib
+"""A database that is damaged, not ours or newer is refused: one line that says what to do, and no byte of it changes."""
+import hashlib
+import os
+import shutil
 import sqlite3
+import struct
 import subprocess
 import sys
 
-import testlib
+from testlib import Installation, run_tests, wait_for
 
-EXIT_IOERR, EXIT_CONFIG = 74, 78
+IOERR, CONFIG = 74, 78
 
-# program, and the files that it opens
-OPENS = {
-    "trapweb": ["visits.db"],
-    "trapsmtp": ["hits.db", "samples.db"],
+# file: the daemon that writes it, and the command lines that read it
+FILES = {
+    "visits": ("trapweb", ["status"], ["explain", "1.2.3.4"], ["dump"]),
+    "hits": ("trapsmtp", ["status"], ["explain", "1.2.3.4"], ["dump"]),
+    "samples": ("trapsmtp",),
+    "acts": (None, ["explain", "1.2.3.4"], ["trap", "add", "a@b.example", "typo"], ["deny", "5.5.5.5", "--why", "x"], ["dump"]),
+    "derived": ("trapexport", ["status"], ["explain", "1.2.3.4"], ["rebuild"]),
+    "published": ("trapexport", ["status"]),
 }
 
 
-def garbage_in_the_middle(path):
-    with sqlite3.connect(path) as db:   # pages that opening does not read
-        db.execute("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000) "
-                   "INSERT INTO meta SELECT 'filler, so that there are pages ' || i, i FROM n")
-    db.close()
-    content = bytearray(path.read_bytes())
-    at = len(content) - 3 * 4096
-    content[at:at + 4096] = b"\xa5" * 4096
-    path.write_bytes(content)
+def random_middle(path):
+    """All but the first half page: whatever is read meets it."""
+    data = bytearray(path.read_bytes())
+    for at in range(2048, len(data)):
+        data[at] = (at * 2654435761 >> 11) & 0xff
+    path.write_bytes(data)
 
 
-def cut_short(path):
-    path.write_bytes(path.read_bytes()[:2 * 4096 + 100])
-
-
-def no_database(path):
-    path.write_bytes(b"this is a text, not a database\n" * 100)
+def truncated(path):
+    path.write_bytes(path.read_bytes()[:5000])
 
 
 def empty(path):
     path.write_bytes(b"")
 
 
-def another_database(path):
+def no_database(path):
+    path.write_bytes(b"From: somebody\n" * 3000)
+
+
+def a_strangers(path):
     path.unlink()
-    with sqlite3.connect(path) as db:
-        db.execute("CREATE TABLE contacts (name TEXT)")
-    db.close()
-
-
-def newer(path):
-    with sqlite3.connect(path) as db:
-        db.execute("PRAGMA user_version = 99")
+    db = sqlite3.connect(path)
+    db.execute("CREATE TABLE bookmarks (url TEXT)")
+    db.commit()
     db.close()
 
 
@@ -55,39 +54,81 @@ def missing(path):
     path.unlink()
 
 
-CASES = [(garbage_in_the_middle, "damaged", EXIT_IOERR), (cut_short, "damaged", EXIT_IOERR),
-         (no_database, "not a database", EXIT_IOERR), (empty, "not a database", EXIT_IOERR),
-         (another_database, "not this one", EXIT_IOERR), (newer, "made by a newer Trapline", EXIT_CONFIG),
-         (missing, "trapline init", EXIT_CONFIG)]
+def newer(path):
+    data = bytearray(path.read_bytes())
+    data[60:64] = struct.pack(">I", 9999)  # user_version, https://www.sqlite.org/fileformat2.html section 1.3
+    path.write_bytes(data)
 
 
-def check(build, t, program, path, says, code):
-    before = path.read_bytes() if path.exists() else None
-    got = subprocess.run([str(build / "bin" / program), "-c", str(t.conf)], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                         timeout=20)
-    told = got.stderr.splitlines()
-    assert got.returncode == code, f"{program} with {path.name} ({says}): exit {got.returncode}\n{got.stderr}"
-    assert len(told) == 1 and str(path) in told[0] and says in told[0], f"{program}: expected one line with {says!r}:\n{got.stderr}"
-    after = path.read_bytes() if path.exists() else None
-    assert before == after, f"{program} changed {path.name}"
+def another_of_ours(path):
+    shutil.copy(path.with_name("acts.db" if path.name != "acts.db" else "hits.db"), path)
 
 
-def main(build):
-    for program, names in OPENS.items():
-        for name in names:
-            for damage, says, code in CASES:
-                with testlib.Installation(build) as t:
-                    damage(t.dir / name)
-                    check(build, t, program, t.dir / name, says, code)
-    # The command line reads, and says the same.
-    with testlib.Installation(build) as t:
-        no_database(t.dir / "hits.db")
-        got = t.run("status", check=False)
-        assert got.returncode == EXIT_IOERR and b"hits.db: damaged" in got.stderr, got
-    print("refused, told and left as they were")
+DAMAGE = {
+    random_middle: (IOERR, "damaged"), truncated: (IOERR, "damaged"), empty: (IOERR, "not a database"), no_database: (IOERR, "not a database"),
+    a_strangers: (IOERR, "not this one"), another_of_ours: (IOERR, "not this one"), newer: (CONFIG, "newer Trapline"), missing: (CONFIG, "trapline init"),
+}
+MADE_ANEW = ("samples", "derived")  # what can be lost: its daemon makes an empty one
+
+
+def digest(folder):
+    """Name, bytes, inode and times of every file that holds data: -shm is SQLite's scratch."""
+    out = {}
+    for path in sorted(folder.glob("*.db*")):
+        if not path.name.endswith("-shm") and not (path.name.endswith("-wal") and path.stat().st_size == 0):
+            out[path.name] = (hashlib.sha256(path.read_bytes()).hexdigest(), path.stat().st_ino)
+    return out
+
+
+def refuses(it, command, name, code, says):
+    done = subprocess.run([f"{it.bin}/{command[0]}", *command[1:], "-c", str(it.conf)], capture_output=True, text=True, timeout=30,
+                          stdin=subprocess.DEVNULL)
+    lines = [line for line in done.stderr.splitlines() if " info " not in line]
+    case = (command, name, done.returncode, done.stderr)
+    assert done.returncode == code, case
+    assert len(lines) == 1 and f"{name}.db: " in lines[0] and says in lines[0] and ";" in lines[0], case  # what is wrong; what to do
+    assert not done.stdout, (case, done.stdout)
+
+
+def test_refused(build):
+    with Installation(build) as it:
+        it.start()  # so that there is something in all of them
+        it.get("/", "89.160.20.112")
+        it.run("trap", "add", "sales@shop.example", "typo")
+        it.close_daemons()
+        for path in it.dir.glob("*.db-wal"):  # a checkpoint, as after an orderly end long ago
+            with sqlite3.connect(path.with_name(path.name[:-4])) as db:
+                db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            db.close()
+        good = it.top / "good"
+        shutil.copytree(it.dir, good, symlinks=True)
+        for name, (daemon, *reads) in FILES.items():
+            for damage, (code, says) in DAMAGE.items():
+                path = it.dir / f"{name}.db"
+                if damage is missing and name in MADE_ANEW:
+                    continue
+                damage(path)
+                before = digest(it.dir)
+                commands = [["trapline", *words] for words in reads] + ([["trapexport", "--once"]] if daemon == "trapexport" else [[daemon]] if daemon else [])
+                # It reads these, too; but a reader meets damage only where it reads, and here nothing is left to fold.
+                if name == "acts" or (name in ("visits", "hits") and damage not in (random_middle, truncated)):
+                    commands.append(["trapexport", "--once"])
+                if name != "acts":
+                    commands.append(["trapline", "run"])
+                for command in commands:
+                    refuses(it, command, name, code, says)
+                assert digest(it.dir) == before, (name, damage.__name__)
+                assert os.listdir(it.dir / "zones") == os.listdir(good / "zones")
+                shutil.rmtree(it.dir)
+                shutil.copytree(good, it.dir, symlinks=True)
+        for name in MADE_ANEW:
+            (it.dir / f"{name}.db").unlink()
+        it.start()
+        wait_for("all of them again", lambda: all((it.dir / f"{n}.db").exists() for n in FILES))
+        wait_for("the fold", lambda: it.json("status")["logs"][0]["folded"] == 1)
+
+
 
 
 if __name__ == "__main__":
-    if not all((pathlib.Path(sys.argv[1]) / "bin" / p).exists() for p in OPENS):
-        testlib.skip("no program is built")
-    main(pathlib.Path(sys.argv[1]))
+    sys.exit(run_tests(globals()))
