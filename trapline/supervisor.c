@@ -37,27 +37,27 @@ struct child {
 struct supervisor {
     const struct config *config;
     pid_t pid;
-    char bin_dir[PATH_TEXT_MAX], socket_path[PATH_TEXT_MAX];
+    char bin_dir[PATH_TEXT_MAX], notify_name[sizeof(((struct sockaddr_un *)NULL)->sun_path) + 1];
     int notify_fd, signal_fd;
     struct child child[SUPERVISOR_CHILDREN];
     bool stop_asked;
     int give_up_code; /* 0: none */
 };
 
+/* The kernel gives the socket an abstract name that is free: no file stays behind, a deep state_dir is no limit, and a daemon that became
+ * another user still reaches it. Who speaks is known by pid (SCM_CREDENTIALS). */
 static int open_notify(struct supervisor *s)
 {
     struct sockaddr_un addr = { .sun_family = AF_UNIX };
+    socklen_t len = sizeof(addr);
     const int on = 1;
 
-    (void)snprintf(s->socket_path, sizeof(s->socket_path), "%s/snap/notify.%d", s->config->state_dir, (int)getpid());
-    if (strlen(s->socket_path) >= sizeof(addr.sun_path))
-        return cli_fail(EXIT_CONFIG, "state_dir is too long: %s has more than %zu characters", s->socket_path, sizeof(addr.sun_path) - 1);
-    memcpy(addr.sun_path, s->socket_path, strlen(s->socket_path));
-    (void)unlink(s->socket_path);
     s->notify_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (s->notify_fd == -1 || bind(s->notify_fd, (const struct sockaddr *)&addr, sizeof(addr)) == -1 ||
-        setsockopt(s->notify_fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) == -1)
-        return cli_fail(EXIT_CANTCREAT, "%s: %s; does state_dir exist, made by `trapline init`?", s->socket_path, strerror(errno));
+    if (s->notify_fd == -1 || bind(s->notify_fd, (const struct sockaddr *)&addr, sizeof(addr.sun_family)) == -1 ||
+        setsockopt(s->notify_fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) == -1 ||
+        getsockname(s->notify_fd, (struct sockaddr *)&addr, &len) == -1)
+        return cli_fail(EXIT_OSERR, "no socket for the daemons to say that they are ready: %s", strerror(errno));
+    (void)snprintf(s->notify_name, sizeof(s->notify_name), "@%.*s", (int)(len - offsetof(struct sockaddr_un, sun_path) - 1), addr.sun_path + 1);
     return 0;
 }
 
@@ -73,7 +73,7 @@ static void child_exec(const struct supervisor *s, const struct child *c)
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM); /* no daemon outlives its supervisor */
     if (getppid() != s->pid)
         _exit(EXIT_OSERR); /* it died before that took effect */
-    if (path_join(s->bin_dir, c->program, path) == TRAP_OK && setenv("NOTIFY_SOCKET", s->socket_path, 1) == 0)
+    if (path_join(s->bin_dir, c->program, path) == TRAP_OK && setenv("NOTIFY_SOCKET", s->notify_name, 1) == 0)
         (void)execv(path, argv);
     fprintf(stderr, "trapline: cannot start %s: %s\n", path, strerror(errno));
     _exit(EXIT_OSERR);
@@ -267,10 +267,8 @@ int supervisor_stop(struct supervisor **sp)
         (void)waitpid(s->child[i].pid, NULL, 0);
         code = EXIT_SOFTWARE;
     }
-    if (s->notify_fd != -1) {
+    if (s->notify_fd != -1)
         (void)close(s->notify_fd);
-        (void)unlink(s->socket_path);
-    }
     if (s->signal_fd != -1)
         (void)close(s->signal_fd);
     free(s);
