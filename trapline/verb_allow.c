@@ -1,4 +1,4 @@
-/* verb_allow.c - `trapline allow` and `trapline deny`: acts about a prefix, with who, when and why. */
+/* verb_allow.c - `trapline allow`, `deny` and `delist`: acts about a prefix, with who, when and why. */
 #include "home.h"
 
 #include <base/daemon.h>
@@ -63,7 +63,8 @@ static int verb_act(struct cli *cli, const char *verb, enum act_kind kind)
     const char *until = NULL, *why = NULL;
     int code;
 
-    (void)cli_option(cli, "--until", &until);
+    if (kind != ACT_DELIST) /* it looks back only, so it has no end */
+        (void)cli_option(cli, "--until", &until);
     (void)cli_option(cli, "--why", &why);
     code = cli_words(cli, verb, 1, 1);
     if (code != 0)
@@ -84,4 +85,9 @@ int verb_allow(struct cli *cli)
 int verb_deny(struct cli *cli)
 {
     return verb_act(cli, "deny", ACT_DENY);
+}
+
+int verb_delist(struct cli *cli)
+{
+    return verb_act(cli, "delist", ACT_DELIST);
 }

@@ -115,5 +115,14 @@ def main():
         wait_for("allow and deny work", lambda: not dns.ask(f"112.20.160.89.{ZONE}", "A") and dns.ask(f"1.4.8.8.{ZONE}", "A"), 30)
         assert [r[0] for r in t.sql("acts", "SELECT kind FROM act ORDER BY seq")] == [4, 1, 2]
 
+        # A removal looks back only: what comes later counts again.
+        gone = "67.43.156.1"
+        assert dns.ask(f"{dns.reverse(gone)}.{ZONE}", "A")
+        assert t.run("delist", gone, "--until", "2099-01-01", "--why", "x", check=False).returncode == 64
+        t.run("delist", gone, "--why", "asked for it")
+        wait_for("the removal is published", lambda: not dns.ask(f"{dns.reverse(gone)}.{ZONE}", "A"), 30)
+        assert t.mail(taken[2][0], gone) == 250
+        wait_for("new evidence counts", lambda: dns.ask(f"{dns.reverse(gone)}.{ZONE}", "A"), 30)
+
 
 main()
