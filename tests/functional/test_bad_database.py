@@ -30,6 +30,19 @@ def random_middle(path):
     path.write_bytes(data)
 
 
+def one_page(path):
+    """A page that opening does not need: only who writes looks at all of the file first."""
+    with sqlite3.connect(path) as db:
+        db.execute("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000) "
+                   "INSERT INTO meta SELECT 'filler, so that there are pages ' || i, i FROM n")
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    db.close()
+    data = bytearray(path.read_bytes())
+    at = len(data) - 3 * 4096
+    data[at:at + 4096] = b"\xa5" * 4096
+    path.write_bytes(data)
+
+
 def truncated(path):
     path.write_bytes(path.read_bytes()[:5000])
 
@@ -65,9 +78,10 @@ def another_of_ours(path):
 
 
 DAMAGE = {
-    random_middle: (IOERR, "damaged"), truncated: (IOERR, "damaged"), empty: (IOERR, "not a database"), no_database: (IOERR, "not a database"),
+    random_middle: (IOERR, "damaged"), one_page: (IOERR, "damaged"), truncated: (IOERR, "damaged"), empty: (IOERR, "not a database"), no_database: (IOERR, "not a database"),
     a_strangers: (IOERR, "not this one"), another_of_ours: (IOERR, "not this one"), newer: (CONFIG, "newer Trapline"), missing: (CONFIG, "trapline init"),
 }
+WRITES = ("trap", "deny", "rebuild")
 MADE_ANEW = ("samples", "derived")  # what can be lost: its daemon makes an empty one
 
 
@@ -90,32 +104,42 @@ def refuses(it, command, name, code, says):
     assert not done.stdout, (case, done.stdout)
 
 
+def who_refuses(name, damage):
+    daemon, *reads = FILES[name]
+    commands = [["trapline", *words] for words in reads]
+    if daemon is not None:
+        commands += [["trapexport", "--once"] if daemon == "trapexport" else [daemon], ["trapline", "run"]]
+    if damage is one_page:
+        return [c for c in commands if c[0] == daemon or c[1] in WRITES]
+    # The exporter reads these, too; but a reader meets damage only where it reads, and here nothing is left to fold.
+    if name == "acts" or (name in ("visits", "hits") and damage not in (random_middle, truncated)):
+        commands.append(["trapexport", "--once"])
+    return commands
+
+
+def settled(it):
+    """An installation with something in all files and nothing in a WAL, as after an orderly end long ago; a copy of it."""
+    it.start()
+    it.get("/", "89.160.20.112")
+    it.run("trap", "add", "sales@shop.example", "typo")
+    it.close_daemons()
+    for path in it.dir.glob("*.db-wal"):
+        with sqlite3.connect(path.with_name(path.name[:-4])) as db:
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        db.close()
+    return shutil.copytree(it.dir, it.top / "good", symlinks=True)
+
+
 def test_refused(build):
     with Installation(build) as it:
-        it.start()  # so that there is something in all of them
-        it.get("/", "89.160.20.112")
-        it.run("trap", "add", "sales@shop.example", "typo")
-        it.close_daemons()
-        for path in it.dir.glob("*.db-wal"):  # a checkpoint, as after an orderly end long ago
-            with sqlite3.connect(path.with_name(path.name[:-4])) as db:
-                db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            db.close()
-        good = it.top / "good"
-        shutil.copytree(it.dir, good, symlinks=True)
-        for name, (daemon, *reads) in FILES.items():
+        good = settled(it)
+        for name in FILES:
             for damage, (code, says) in DAMAGE.items():
-                path = it.dir / f"{name}.db"
                 if damage is missing and name in MADE_ANEW:
                     continue
-                damage(path)
+                damage(it.dir / f"{name}.db")
                 before = digest(it.dir)
-                commands = [["trapline", *words] for words in reads] + ([["trapexport", "--once"]] if daemon == "trapexport" else [[daemon]] if daemon else [])
-                # It reads these, too; but a reader meets damage only where it reads, and here nothing is left to fold.
-                if name == "acts" or (name in ("visits", "hits") and damage not in (random_middle, truncated)):
-                    commands.append(["trapexport", "--once"])
-                if name != "acts":
-                    commands.append(["trapline", "run"])
-                for command in commands:
+                for command in who_refuses(name, damage):
                     refuses(it, command, name, code, says)
                 assert digest(it.dir) == before, (name, damage.__name__)
                 assert os.listdir(it.dir / "zones") == os.listdir(good / "zones")
@@ -126,8 +150,6 @@ def test_refused(build):
         it.start()
         wait_for("all of them again", lambda: all((it.dir / f"{n}.db").exists() for n in FILES))
         wait_for("the fold", lambda: it.json("status")["logs"][0]["folded"] == 1)
-
-
 
 
 if __name__ == "__main__":

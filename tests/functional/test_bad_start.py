@@ -134,7 +134,11 @@ def supervisor_killed(it):
     wait_for("all three", lambda: len(processes(it)) == 4)
     run.kill()
     run.wait()
-    wait_for("no daemon is left", lambda: processes(it) == {}, 15)
+    try:
+        wait_for("no daemon is left", lambda: processes(it) == {}, 15)
+    finally:
+        for pid in processes(it):
+            os.kill(pid, signal.SIGKILL)
     it.processes.clear()
     it.stop(it.start())  # what it left behind is in nobody's way
 

@@ -172,8 +172,8 @@ def test_import(build):
     with Installation(build) as it:
         lines = it.top / "traps"
         for bad in ("sales@shop.example", "sales@shop.example nonsense", "nodot pristine", "a@b@c.example typo", "\x01@b.example typo", "@b.example typo"):
-            lines.write_text(f"good@shop.example pristine\n# a comment\n\n{bad}\n")
-            refused(it.run("trap", "import", str(lines), check=False), USAGE, f"{lines}:4:", "nothing was imported")
+            lines.write_text("good@shop.example pristine\n" * 150 + f"# a comment\n\n{bad}\n")  # more than one transaction holds
+            refused(it.run("trap", "import", str(lines), check=False), USAGE, f"{lines}:153:", "nothing was imported")
         assert it.json("trap", "list") == [] and not (it.dir / "snap/traps").exists()
         refused(it.run("trap", "import", str(it.top / "none"), check=False), CONFIG, "No such file")
         refused(it.run("trap", "import", str(it.top), check=False), IOERR, "directory")
