@@ -99,16 +99,10 @@ static struct client walk(const struct bytes *fields, size_t count, entry_fn *pa
     return c; /* nobody but proxies */
 }
 
-struct client client_ip(struct ip peer, const struct forwarded_fields *f, const struct prefix_set *trusted)
+static struct client named_by_proxy(const struct forwarded_fields *f, const struct prefix_set *trusted)
 {
-    struct client c = { .status = CLIENT_GOOD, .ip = peer };
-    struct client other;
+    struct client c, other;
 
-    if (!prefix_set_has(trusted, peer)) {
-        if (prefix_set_has(special_use(), peer))
-            c.status = CLIENT_SPECIAL;
-        return c;
-    }
     if (f->for_count == 0)
         return walk(f->forwarded, f->forwarded_count, client_ip_element, trusted);
     c = walk(f->for_, f->for_count, client_ip_entry, trusted);
@@ -117,5 +111,18 @@ struct client client_ip(struct ip peer, const struct forwarded_fields *f, const 
     other = walk(f->forwarded, f->forwarded_count, client_ip_element, trusted);
     if (c.status == CLIENT_UNKNOWN || other.status == CLIENT_UNKNOWN || !ip_eq(c.ip, other.ip))
         return (struct client){ .status = CLIENT_UNKNOWN, .proxied = true };
+    return c;
+}
+
+struct client client_ip(struct ip peer, const struct forwarded_fields *f, const struct prefix_set *trusted)
+{
+    struct client c = { .status = CLIENT_GOOD, .ip = peer };
+
+    if (prefix_set_has(trusted, peer)) {
+        c = named_by_proxy(f, trusted);
+        c.claimed = f->for_count + f->forwarded_count != 0;
+    } else if (prefix_set_has(special_use(), peer)) {
+        c.status = CLIENT_SPECIAL;
+    }
     return c;
 }

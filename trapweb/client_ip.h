@@ -23,6 +23,7 @@ struct client {
     enum client_status status;
     struct ip ip;  /* not set with CLIENT_UNKNOWN */
     bool proxied;  /* a proxy named it */
+    bool claimed;  /* a header field says who it is, right or wrong */
 };
 
 /* Fields in the order in which they were received; more than FORWARDED_FIELDS_MAX of them: pass the count, not the rest. */

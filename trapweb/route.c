@@ -81,10 +81,11 @@ void asked_read(struct web *w, struct httpd_request *r, struct asked *out)
 
 /* ---- httpd's callbacks ---- */
 
-/* A visitor from outside must not learn what this is: for him /healthz is a page like any other. */
+/* A visitor from outside must not learn what this is: for him /healthz is a page like any other, also where he
+ * spoils his own address with a field that the proxy passes on. */
 static bool may_ask_health(const struct asked *a)
 {
-    return a->client.status != CLIENT_GOOD;
+    return a->client.status == CLIENT_SPECIAL || (a->client.status == CLIENT_UNKNOWN && !a->client.claimed);
 }
 
 static bool asks_health(struct web *w, struct httpd_request *r)

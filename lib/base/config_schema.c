@@ -136,7 +136,7 @@ static const struct conf_key web_keys[] = {
     KEY("header_max", CONF_SIZE, "8k", 1 * KIB, 1 * MIB, config, web.header_max_bytes,
         "Longest header of one request; more gets 431."),
     KEY("idle_timeout", CONF_SPAN, "30s", 1 * MS_S, 1 * MS_H, config, web.idle_timeout,
-        "A silent connection is closed after this."),
+        "A silent connection is closed after this, and one whose request takes twice as long to arrive."),
     KEY("terms", CONF_TEXT, "", 0, TERMS_MAX, config, web.terms,
         "Contact or text for the terms of use of the bait pages. Empty: the built-in text."),
 };

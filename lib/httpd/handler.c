@@ -15,9 +15,16 @@ static struct httpd_conn *conn_of(struct MHD_Connection *mhd)
     return info == NULL ? NULL : info->socket_context;
 }
 
+/* From now on the client has time to send a whole request. */
+static void await_request(struct httpd_conn *c)
+{
+    atomic_store_explicit(&c->reading_since, mono_now().ms, memory_order_relaxed);
+}
+
 static void conn_open(struct httpd *h, struct MHD_Connection *mhd, void **socket_context)
 {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    const union MHD_ConnectionInfo *fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
     struct httpd_conn *c = calloc(1, sizeof(*c));
     uint32_t mine = 0, total = 0;
     uint16_t port = 0;
@@ -28,7 +35,9 @@ static void conn_open(struct httpd *h, struct MHD_Connection *mhd, void **socket
     c->mhd = mhd;
     if (info == NULL || info->client_addr == NULL || ip_from_sockaddr(info->client_addr, &c->ip, &port) != TRAP_OK)
         c->ip = ip_v4(0, 0, 0, 0);
-    c->peer = peers_add(&h->peers, c->ip, &mine, &total);
+    c->fd = fd == NULL ? -1 : fd->connect_fd;
+    await_request(c);
+    peers_add(&h->peers, c, &mine, &total);
     if (total > h->o.connections_max)
         c->refuse = MHD_HTTP_SERVICE_UNAVAILABLE;
     else if (mine > h->o.connections_per_ip &&
@@ -51,7 +60,7 @@ void handler_connection(void *cls, struct MHD_Connection *mhd, void **socket_con
     c = *socket_context;
     if (c == NULL)
         return;
-    peers_remove(&h->peers, c->peer);
+    peers_remove(&h->peers, c);
     free(c);
     *socket_context = NULL;
 }
@@ -107,6 +116,30 @@ static struct httpd_request request_view(struct httpd_conn *c, const char *metho
     return r;
 }
 
+/* Also with a blank before the colon, which the library takes for part of the name. */
+static enum MHD_Result body_each(void *cls, enum MHD_ValueKind kind, const char *key, size_t key_size, const char *value,
+                                 size_t value_size)
+{
+    const struct bytes name = bytes_trim(bytes_of(key, key_size));
+    bool *found = cls;
+
+    (void)kind;
+    (void)value;
+    (void)value_size;
+    *found |= bytes_ieq(name, BYTES("Content-Length")) || bytes_ieq(name, BYTES("Transfer-Encoding"));
+    return MHD_YES;
+}
+
+/* A request that speaks of a body is the last one of its connection: where a proxy and the library disagree
+ * about its end, what is behind it must not run as a request of somebody else (RFC 9112 6.1, 11.2). */
+static bool speaks_of_body(const struct httpd_conn *c)
+{
+    bool found = false;
+
+    (void)MHD_get_connection_values_n(c->mhd, MHD_HEADER_KIND, body_each, &found);
+    return found;
+}
+
 static enum MHD_Result request_begin(struct httpd_conn *c)
 {
     struct httpd *h = c->server;
@@ -116,6 +149,7 @@ static enum MHD_Result request_begin(struct httpd_conn *c)
 
     atomic_fetch_add(&h->active, 1);
     atomic_fetch_add_explicit(&h->requests, 1, memory_order_relaxed);
+    c->last = speaks_of_body(c);
     c->responded = false;
     c->suspended = false;
     c->queued = MHD_YES;
@@ -189,6 +223,7 @@ enum MHD_Result handler_request(void *cls, struct MHD_Connection *mhd, const cha
         *upload_bytes = 0;
         return c->body_bytes > BODY_MAX ? MHD_NO : MHD_YES;
     }
+    atomic_store_explicit(&c->reading_since, 0, memory_order_relaxed);
     if (atomic_load_explicit(&c->outcome, memory_order_acquire) == OUTCOME_NONE)
         request_first(c, method);
     else
@@ -218,6 +253,7 @@ void handler_completed(void *cls, struct MHD_Connection *mhd, void **con_cls, en
         c->won = NULL;
         h->o.dropped(won, h->o.arg);
     }
+    await_request(c);
     atomic_fetch_sub(&h->active, 1);
 }
 

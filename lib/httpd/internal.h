@@ -17,10 +17,11 @@ enum {
     CONNECTIONS_SPARE = 64, /* accepted beyond connections_max only to be told 503; then closed unread */
     BODY_MAX = 64 * 1024,   /* of a request: read and dropped up to here */
     POOL_SPARE = 4096,      /* connection memory beside the request header: tables and the response header */
-    STOP_WAIT_MS = 3000
+    STOP_WAIT_MS = 3000,
+    SLOW_LOOK_MS = 500
 };
 
-/* ---- peers.c: connections of each client ---- */
+/* ---- peers.c: open connections: how many of each client, and which take too long to say what they want ---- */
 struct peer {
     struct peer *next;
     struct prefix key;
@@ -31,13 +32,17 @@ struct peers {
     struct peer **buckets;
     size_t mask;
     uint32_t total;
+    struct httpd_conn *conns; /* all of them */
 };
 TRAP_NODISCARD enum trap_err peers_init(struct peers *p, uint32_t connections_max);
 void peers_free(struct peers *p);
-/* Counts a connection; *mine_out and *total_out say how many there are now, this one included. A NULL result: out of memory,
- * not counted for its peer. */
-struct peer *peers_add(struct peers *p, struct ip ip, uint32_t *mine_out, uint32_t *total_out);
-void peers_remove(struct peers *p, struct peer *peer);
+/* Counts a connection by c->ip; *mine_out and *total_out say how many there are now, this one included. c->peer stays NULL when
+ * memory runs out: not counted for its peer. */
+void peers_add(struct peers *p, struct httpd_conn *c, uint32_t *mine_out, uint32_t *total_out);
+void peers_remove(struct peers *p, struct httpd_conn *c);
+/* Shuts connections whose request is not complete `limit` after the connection or their last response: the library's own timeout
+ * begins anew with every octet. It finds the end of the stream and closes them. */
+void peers_shut_slow(struct peers *p, mono_t now, span_t limit);
 
 /* ---- wait.c: suspended requests in order of their deadlines ---- */
 struct wait_queue {
@@ -45,13 +50,16 @@ struct wait_queue {
     pthread_cond_t wake;
     pthread_t thread;
     bool made, started, ended;
+    void (*tick)(void *arg);
+    void *arg;
     atomic_bool closed;
     span_t span;
     struct httpd_wait *head, *tail;
     uint32_t count;
     uint64_t deadlines;
 };
-TRAP_NODISCARD enum trap_err wait_queue_start(struct wait_queue *q, span_t span);
+/* tick(arg) runs on the queue's thread, under its lock, at least once a span. */
+TRAP_NODISCARD enum trap_err wait_queue_start(struct wait_queue *q, span_t span, void (*tick)(void *arg), void *arg);
 /* No more suspensions from now on, but those that are being made: wait until `submitting` is 0. */
 void wait_queue_close(struct wait_queue *q);
 /* Resumes all that wait as if their deadlines had passed, then ends the thread. */
@@ -64,11 +72,15 @@ enum outcome { OUTCOME_NONE, OUTCOME_WAITING, OUTCOME_COMPLETED, OUTCOME_DEADLIN
 struct httpd_conn {
     struct httpd *server;
     struct MHD_Connection *mhd;
+    struct httpd_conn *next, **link;  /* in peers.conns */
     struct peer *peer;
     struct ip ip;
+    int fd;
+    atomic_int_fast64_t reading_since; /* mono_t of which a request is awaited; 0 = none is */
     unsigned refuse; /* status for every request of a connection beyond the limits, or 0 */
 
     /* the request */
+    bool last; /* no further one is read from this connection */
     bool responded;
     bool suspended;         /* by the handler that is running; only its thread looks */
     enum MHD_Result queued; /* what MHD_queue_response said */
@@ -86,6 +98,7 @@ struct httpd {
     size_t count;
     struct peers peers;
     struct wait_queue waits;
+    mono_t looked; /* for slow clients; the thread of `waits` only */
     atomic_bool stopping;
     atomic_uint_fast32_t active;     /* requests begun and not ended */
     atomic_uint_fast32_t submitting; /* suspended, and the handler has not come back yet */

@@ -1,6 +1,7 @@
 #include "internal.h"
 
 #include <stdlib.h>
+#include <sys/socket.h>
 
 enum { BUCKETS_MIN = 64, BUCKETS_MAX = 1 << 16 };
 
@@ -36,18 +37,13 @@ static size_t peer_bucket(const struct peers *p, struct prefix key)
     return (size_t)(h ^ (h >> 29)) & p->mask;
 }
 
-struct peer *peers_add(struct peers *p, struct ip ip, uint32_t *mine_out, uint32_t *total_out)
+static struct peer *peer_of(struct peers *p, struct prefix key)
 {
-    const struct prefix key = ip_key(ip);
     struct peer **bucket = &p->buckets[peer_bucket(p, key)];
-    struct peer *peer = NULL;
+    struct peer *peer = *bucket;
 
-    (void)pthread_mutex_lock(&p->lock);
-    *total_out = ++p->total;
-    *mine_out = 0;
-    for (peer = *bucket; peer != NULL; peer = peer->next)
-        if (prefix_cmp(peer->key, key) == 0)
-            break;
+    while (peer != NULL && prefix_cmp(peer->key, key) != 0)
+        peer = peer->next;
     if (peer == NULL) {
         peer = calloc(1, sizeof(*peer));
         if (peer != NULL) {
@@ -56,22 +52,50 @@ struct peer *peers_add(struct peers *p, struct ip ip, uint32_t *mine_out, uint32
             *bucket = peer;
         }
     }
-    if (peer != NULL)
-        *mine_out = ++peer->count;
-    (void)pthread_mutex_unlock(&p->lock);
     return peer;
 }
 
-void peers_remove(struct peers *p, struct peer *peer)
+void peers_add(struct peers *p, struct httpd_conn *c, uint32_t *mine_out, uint32_t *total_out)
+{
+    (void)pthread_mutex_lock(&p->lock);
+    *total_out = ++p->total;
+    c->peer = peer_of(p, ip_key(c->ip));
+    *mine_out = c->peer != NULL ? ++c->peer->count : 0;
+    c->next = p->conns;
+    c->link = &p->conns;
+    if (c->next != NULL)
+        c->next->link = &c->next;
+    p->conns = c;
+    (void)pthread_mutex_unlock(&p->lock);
+}
+
+void peers_remove(struct peers *p, struct httpd_conn *c)
 {
     (void)pthread_mutex_lock(&p->lock);
     p->total--;
-    if (peer != NULL && --peer->count == 0) {
-        struct peer **at = &p->buckets[peer_bucket(p, peer->key)];
-        while (*at != peer)
+    *c->link = c->next;
+    if (c->next != NULL)
+        c->next->link = c->link;
+    if (c->peer != NULL && --c->peer->count == 0) {
+        struct peer **at = &p->buckets[peer_bucket(p, c->peer->key)];
+        while (*at != c->peer)
             at = &(*at)->next;
-        *at = peer->next;
-        free(peer);
+        *at = c->peer->next;
+        free(c->peer);
+    }
+    (void)pthread_mutex_unlock(&p->lock);
+}
+
+/* The library tells of a connection's end before it closes the descriptor: what is in the list is open. */
+void peers_shut_slow(struct peers *p, mono_t now, span_t limit)
+{
+    (void)pthread_mutex_lock(&p->lock);
+    for (struct httpd_conn *c = p->conns; c != NULL; c = c->next) {
+        const int64_t since = atomic_load_explicit(&c->reading_since, memory_order_relaxed);
+        if (since == 0 || now.ms - since < limit.ms)
+            continue;
+        (void)shutdown(c->fd, SHUT_RDWR);
+        atomic_store_explicit(&c->reading_since, 0, memory_order_relaxed);
     }
     (void)pthread_mutex_unlock(&p->lock);
 }

@@ -45,7 +45,7 @@ void httpd_respond(struct httpd_request *r, const struct httpd_response *a)
 {
     struct httpd_conn *c = r->conn;
     struct MHD_Response *m = response_new(a);
-    const bool close = c->refuse != 0 || atomic_load_explicit(&c->server->stopping, memory_order_relaxed);
+    const bool close = c->refuse != 0 || c->last || atomic_load_explicit(&c->server->stopping, memory_order_relaxed);
 
     TRAP_BUG_ON(c->responded);
     c->responded = true;

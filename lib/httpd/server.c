@@ -121,10 +121,22 @@ static struct MHD_Daemon *daemon_start_one(struct httpd *h, size_t i)
                             MHD_OPTION_END);
 }
 
+/* Twice idle_timeout: who was silent for less than that has as long for the request itself. */
+static void shut_slow(void *arg)
+{
+    struct httpd *h = arg;
+    const mono_t now = mono_now();
+
+    if (mono_diff(now, h->looked).ms < SLOW_LOOK_MS)
+        return;
+    h->looked = now;
+    peers_shut_slow(&h->peers, now, SPAN_MS(2 * h->o.idle_timeout.ms));
+}
+
 enum trap_err httpd_run(struct httpd *h, struct err_text *why)
 {
     MHD_set_panic_func(library_panic, NULL);
-    if (wait_queue_start(&h->waits, h->o.deadline) != TRAP_OK) {
+    if (wait_queue_start(&h->waits, h->o.deadline, shut_slow, h) != TRAP_OK) {
         err_text_set(why, "cannot start a thread of the HTTP server");
         return TRAP_ENOMEM;
     }

@@ -87,6 +87,7 @@ static void *deadline_thread(void *arg)
 
         while (q->head != NULL && q->head->deadline.ms <= now.ms)
             expire_head(q);
+        q->tick(q->arg);
         if (q->head != NULL)
             until = q->head->deadline;
         const struct timespec ts = { .tv_sec = until.ms / 1000, .tv_nsec = until.ms % 1000 * 1000000 };
@@ -98,11 +99,11 @@ static void *deadline_thread(void *arg)
     return NULL;
 }
 
-enum trap_err wait_queue_start(struct wait_queue *q, span_t span)
+enum trap_err wait_queue_start(struct wait_queue *q, span_t span, void (*tick)(void *arg), void *arg)
 {
     pthread_condattr_t attr;
 
-    *q = (struct wait_queue){ .made = true, .span = span.ms < 1 ? SPAN_MS(1) : span };
+    *q = (struct wait_queue){ .made = true, .span = span.ms < 1 ? SPAN_MS(1) : span, .tick = tick, .arg = arg };
     (void)pthread_mutex_init(&q->lock, NULL);
     (void)pthread_condattr_init(&attr);
     (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);

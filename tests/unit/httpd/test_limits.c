@@ -161,11 +161,49 @@ static void test_idle(void **state)
     httpd_stop(&h, NULL, NULL);
 }
 
+/* An octet now and then moves the library's timeout, not ours; neither in the header nor in the body. */
+static void test_drip(void **state)
+{
+    static const char *const begins[] = { "GET / HTTP/1.1\r\nHost: ", "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n" };
+    struct httpd_options o = { .request = fine, .idle_timeout = SPAN_S(1) };
+    struct httpd *h = server_start(&o);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(begins) / sizeof(begins[0]); i++) {
+        const int fd = client_connect(h);
+        const mono_t begin = mono_now();
+
+        client_send(fd, begins[i]);
+        while (mono_diff(mono_now(), begin).ms < 8000 && send(fd, "x", 1, MSG_NOSIGNAL) == 1)
+            (void)poll(NULL, 0, 100);
+        assert_in_range(mono_diff(mono_now(), begin).ms, 1900, 5000);
+        (void)close(fd);
+    }
+    httpd_stop(&h, NULL, NULL);
+}
+
+/* Requests that come in time keep a connection for as long as they come. */
+static void test_busy_connection_stays(void **state)
+{
+    struct httpd_options o = { .request = fine, .idle_timeout = SPAN_S(1) };
+    struct httpd *h = server_start(&o);
+    const int fd = client_connect(h);
+
+    (void)state;
+    for (int i = 0; i < 8; i++) {
+        assert_int_equal(client_ask(fd, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")->status, 200);
+        (void)poll(NULL, 0, 500);
+    }
+    (void)close(fd);
+    httpd_stop(&h, NULL, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_connections), cmocka_unit_test(test_per_ip), cmocka_unit_test(test_header),
         cmocka_unit_test(test_target),      cmocka_unit_test(test_body),   cmocka_unit_test(test_idle),
+        cmocka_unit_test(test_drip),        cmocka_unit_test(test_busy_connection_stays),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

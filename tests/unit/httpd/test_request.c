@@ -78,9 +78,7 @@ static void test_head(void **state)
 static void test_methods(void **state)
 {
     static const char *const refused[] = {
-        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\nhello=world",
-        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
-        "PUT /x HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n",
+        "PUT /x HTTP/1.1\r\nHost: a\r\n\r\n",
         "DELETE / HTTP/1.1\r\nHost: a\r\n\r\n",
         "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
         "get / HTTP/1.1\r\nHost: a\r\n\r\n",
@@ -95,8 +93,45 @@ static void test_methods(void **state)
         assert_int_equal(r->status, 405);
         assert_non_null(strstr(r->head, "\r\nAllow: GET, HEAD\r\n"));
     }
-    assert_int_equal(client_ask(fd, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")->status, 200); /* bodies were drained */
+    assert_int_equal(client_ask(fd, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")->status, 200);
     (void)close(fd);
+    httpd_stop(&h, NULL, NULL);
+}
+
+/* What stands behind a body is never a request, whoever counts its length how. */
+static void test_nothing_behind_a_body(void **state)
+{
+    static const char *const smuggling[] = {
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\nhello=world",
+        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 0\r\n\r\nhello",
+        "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nContent-Length: 38\r\n\r\n",
+        "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    };
+    struct httpd_options o = { .request = echo, .resumed = never_resumed };
+    struct httpd *h = server_start(&o);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(smuggling) / sizeof(smuggling[0]); i++) {
+        static const char behind[] = "GET /smuggled HTTP/1.1\r\nHost: b\r\n\r\n";
+        const int fd = client_connect(h);
+        char text[1024], answer[4096];
+        size_t n = 0;
+        ssize_t got;
+
+        (void)snprintf(text, sizeof(text), "%s%s", smuggling[i], behind);
+        client_send(fd, text);
+        while (n < sizeof(answer) - 1 && (got = recv(fd, answer + n, sizeof(answer) - 1 - n, 0)) > 0)
+            n += (size_t)got;
+        answer[n] = '\0';
+        assert_non_null(strstr(answer, "\r\nConnection: close\r\n"));
+        assert_null(strstr(answer, "smuggled"));
+        assert_null(strstr(answer + 8, "HTTP/1.1 "));
+        (void)close(fd);
+    }
     httpd_stop(&h, NULL, NULL);
 }
 
@@ -154,6 +189,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_view),        cmocka_unit_test(test_head),          cmocka_unit_test(test_methods),
+        cmocka_unit_test(test_nothing_behind_a_body),
         cmocka_unit_test(test_open_errors), cmocka_unit_test(test_both_families),
     };
 

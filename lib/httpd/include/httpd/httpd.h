@@ -15,11 +15,13 @@
  *          When the deadline is first, `resumed` is called with NULL and must respond without the job.
  *          The same job is never touched by both sides, so it needs no lock and no reference count.
  * Methods: GET and HEAD reach the handler (a HEAD response is sent without its body, with its length). Others: 405 with
- *          Allow; their bodies are read and dropped up to 64 kB, then 413 or the connection is closed.
+ *          Allow; their bodies are read and dropped up to 64 kB, then 413 or the connection is closed. A request with
+ *          Content-Length or Transfer-Encoding is the last one of its connection: nothing can be smuggled behind it.
  * Limits:  connections_max and connections_per_ip (key: IPv4 address, IPv6 /64; addresses in per_ip_exempt are not counted): one too
  *          many is answered 503 or 429 and closed; from 64 beyond connections_max on it is closed unread.
  *          header_max_bytes: 431; the library needs some of the same memory for its tables, so very many tiny fields may be
- *          refused earlier. Request target over HTTPD_TARGET_MAX: 414. idle_timeout: closed.
+ *          refused earlier. Request target over HTTPD_TARGET_MAX: 414. idle_timeout: closed; and closed, too, when a request is
+ *          not complete after twice that time, however its octets drip.
  * Owns:    strings of a request are borrowed from the connection: valid until the response, also while suspended, but only on
  *          server threads. Copy what the job needs.
  * Errors:  httpd_open: TRAP_EBUSY when a port is in use, else TRAP_EPERM, TRAP_EIO, TRAP_ENOMEM; `why` names the endpoint.
