@@ -106,7 +106,7 @@ def main():
     google = [data / "lists" / f for f in ("googlebot.txt", "crawler-googlebot.txt")]
     config = ('never_list = {' + ", ".join(f'"{ip}/32"' for ip in never) + '}\n'
               'crawler_files = {' + ", ".join(f'"{p}"' for p in google) + '}\n')
-    with Installation(build, config=config, web='visits_per_hour = 100000', smtp='hits_per_sender_hour = 0') as t:
+    with Installation(build, config=config, web='visits_per_hour = 100000\ncommit_deadline = "10s"', smtp='hits_per_sender_hour = 0') as t:
         t.start()
         taken, asked = harvest(t)
         visits = t.sql("visits", "SELECT count(*) FROM visit")[0][0]

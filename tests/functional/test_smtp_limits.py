@@ -247,6 +247,7 @@ def test_stop_while_disk_hangs(build):
             lock.execute("BEGIN IMMEDIATE")
             for s in clients:
                 s.send(BODY + b".\r\n")
+            time.sleep(1)  # the sink has read them: a session that is still in DATA would simply be ended
             daemon.send_signal(signal.SIGTERM)
             wait_for("the end of its patience", lambda: "smtp.stop " in inst.log(), 20)
         assert daemon.wait(30) == 0, inst.log()
