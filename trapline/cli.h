@@ -44,6 +44,7 @@ int verb_harvester(struct cli *cli);
 int verb_init(struct cli *cli);
 int verb_keys(struct cli *cli);
 int verb_rebuild(struct cli *cli);
+int verb_revoke(struct cli *cli);
 int verb_run(struct cli *cli);
 int verb_sender(struct cli *cli);
 int verb_status(struct cli *cli);

@@ -42,6 +42,8 @@ const struct verb verbs[] = {
     { "deny", "PREFIX [--until TIME] --why TEXT", "List a prefix by hand.", "Never past the never-list. Put on record with who, when and why.\n", verb_deny },
     { "delist", "PREFIX --why TEXT", "A removal: evidence up to now does not list any more.",
       "What comes later counts again. Put on record with who, when and why. What forbids a listing is `allow`.\n", verb_delist },
+    { "revoke", "ACT --why TEXT", "take back an allow, deny or delist",
+      "ACT is the number that the command printed. Both stay on record.\n", verb_revoke },
     { "dump", "[--as-of TIME] [--json]", "Evidence and listings as text, the same bytes from the same log.",
       "Prints every row of evidence and every listing of every zone, in order. Two installations with the same log, keys and configuration print the\n"
       "same bytes, whatever the order and the batches in which the records came.\n", verb_dump },

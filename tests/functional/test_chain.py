@@ -115,6 +115,13 @@ def main():
         wait_for("allow and deny work", lambda: not dns.ask(f"112.20.160.89.{ZONE}", "A") and dns.ask(f"1.4.8.8.{ZONE}", "A"), 30)
         assert [r[0] for r in t.sql("acts", "SELECT kind FROM act ORDER BY seq")] == [4, 1, 2]
 
+        # Taken back, the evidence counts as before; a trap and an act that is not there cannot be taken back.
+        assert t.json("revoke", "2", "--why", "test")["revokes"] == 2
+        wait_for("the allow is taken back", lambda: dns.ask(f"112.20.160.89.{ZONE}", "A"), 30)
+        assert dns.ask(f"1.4.8.8.{ZONE}", "A"), "the deny stays"
+        assert t.run("revoke", "1", "--why", "test", check=False).returncode == 64
+        assert t.run("revoke", "99", "--why", "test", check=False).returncode == 64
+
         # A removal looks back only: what comes later counts again.
         gone = "67.43.156.1"
         assert dns.ask(f"{dns.reverse(gone)}.{ZONE}", "A")
