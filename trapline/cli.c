@@ -30,7 +30,8 @@ int cli_usage(const char *verb)
 {
     for (const struct verb *v = verbs; v->name != NULL; v++)
         if (strcmp(v->name, verb) == 0)
-            fprintf(stderr, "usage: trapline %s %s\n'trapline help %s' tells more.\n", v->name, v->usage, v->name);
+            fprintf(stderr, "usage: trapline %s %s\n'trapline help %s' tells more.\n", v->name, v->usage,
+                    v->name);
     return EXIT_USAGE;
 }
 

@@ -1,7 +1,7 @@
 /* cli.h - what every verb of the command line shares: options, messages, JSON.
  *
- * Rule:    facts go to standard output, as text or with --json as one JSON document; problems go to standard error as one line
- *          `trapline: what is wrong; what to do`, with the exit codes of base/daemon.h.
+ * Rule:    facts go to standard output, as text or with --json as one JSON document; problems go to standard
+ *          error as one line `trapline: what is wrong; what to do`, with the exit codes of base/daemon.h.
  * Threads: main only.
  */
 #ifndef TRAPLINE_CLI_H
@@ -19,7 +19,7 @@ struct cli {
     const char *conf_path;
     bool conf_named; /* by -c, not by default */
     bool json;
-    int argc;    /* words behind the verb, options of the verb included */
+    int argc; /* words behind the verb, options of the verb included */
     char **argv;
 };
 
@@ -60,14 +60,17 @@ int cli_usage(const char *verb);
 /* Where the programs are: the folder of this one. */
 TRAP_NODISCARD enum trap_err cli_bin_dir(char out[PATH_TEXT_MAX]);
 
-/* Takes `--name VALUE` or `--name=VALUE` out of argv. False when it is not there; a missing value ends the program with EXIT_USAGE. */
+/* Takes `--name VALUE` or `--name=VALUE` out of argv. False when it is not there; a missing value ends the
+ * program with EXIT_USAGE. */
 bool cli_option(struct cli *cli, const char *name, const char **value_out);
 /* Takes a bare `--name` out of argv. */
 bool cli_flag(struct cli *cli, const char *name);
-/* After all options were taken: complains about what is left and starts with '-', or about a wrong count of words. 0 when fine. */
+/* After all options were taken: complains about what is left and starts with '-', or about a wrong count of
+ * words. 0 when fine. */
 int cli_words(struct cli *cli, const char *verb, int min, int max);
 
-/* Prints the document and releases it; returns the exit code. (main() looks whether standard output took all of it.) */
+/* Prints the document and releases it; returns the exit code. (main() looks whether standard output took all
+ * of it.) */
 int cli_json(json_t *document);
 /* Strings from remote bytes: valid UTF-8 whatever is in them (other bytes as \xHH). */
 json_t *json_bytes(struct bytes s);
@@ -75,7 +78,8 @@ json_t *json_wall(wall_t t); /* null: never, or without end */
 json_t *json_ip(struct ip a);
 json_t *json_prefix(struct prefix p);
 
-/* Remote bytes on a terminal: printable ASCII and valid UTF-8 letters as they are, all else as \xHH. Returns a static ring of 8 texts, cut at 200. */
+/* Remote bytes on a terminal: printable ASCII and valid UTF-8 letters as they are, all else as \xHH. Returns
+ * a static ring of 8 texts, cut at 200. */
 const char *cli_text(struct bytes s);
 
 /* "127.0.0.1" or "192.0.2.0/24": the key under which evidence is kept. */

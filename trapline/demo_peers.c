@@ -11,7 +11,9 @@
 
 static struct sockaddr_in local(uint16_t port)
 {
-    return (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    return (struct sockaddr_in){ .sin_family = AF_INET,
+                                 .sin_port = htons(port),
+                                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 }
 
 uint16_t peer_free_port(bool udp)
@@ -23,7 +25,8 @@ uint16_t peer_free_port(bool udp)
 
     if (fd == -1)
         return 0;
-    if (bind(fd, (const struct sockaddr *)&a, sizeof(a)) == 0 && getsockname(fd, (struct sockaddr *)&a, &len) == 0)
+    if (bind(fd, (const struct sockaddr *)&a, sizeof(a)) == 0 &&
+        getsockname(fd, (struct sockaddr *)&a, &len) == 0)
         port = ntohs(a.sin_port);
     (void)close(fd);
     return port;
@@ -66,7 +69,9 @@ bool peer_get(uint16_t port, const char *path, const char *client, struct buf *a
     if (fd == -1)
         return false;
     buf_init(&request, 4096);
-    buf_addf(&request, "GET %s HTTP/1.1\r\nHost: www.example.com\r\nUser-Agent: Wget/1.12 (linux-gnu)\r\nX-Forwarded-For: %s\r\nConnection: close\r\n\r\n",
+    buf_addf(&request,
+             "GET %s HTTP/1.1\r\nHost: www.example.com\r\nUser-Agent: Wget/1.12 "
+             "(linux-gnu)\r\nX-Forwarded-For: %s\r\nConnection: close\r\n\r\n",
              path, client);
     if (request.err == TRAP_OK && send_all(fd, buf_bytes(&request))) {
         uint8_t *room;
@@ -88,7 +93,8 @@ bool peer_extract(struct bytes page, char *out, size_t max)
     if (at == NULL)
         return false;
     page = bytes_skip(page, (size_t)(at - page.p) + sizeof(key) - 1);
-    while (n < page.n && n + 1 < max && page.p[n] != '"' && page.p[n] != '\'' && page.p[n] != '?' && page.p[n] != '>' && page.p[n] > ' ')
+    while (n < page.n && n + 1 < max && page.p[n] != '"' && page.p[n] != '\'' && page.p[n] != '?' &&
+           page.p[n] != '>' && page.p[n] > ' ')
         n++;
     memcpy(out, page.p, n);
     out[n] = '\0';
@@ -131,7 +137,10 @@ static int turn(int fd, const char *line)
 
 bool peer_mail(uint16_t port, const char *client, const char *from, const char *to)
 {
-    static const struct { const char *format; int code; } steps[] = {
+    static const struct {
+        const char *format;
+        int code;
+    } steps[] = {
         { NULL, 220 },
         { "EHLO laptop\r\n", 250 },
         { "XCLIENT ADDR=%s\r\n", 220 },
@@ -154,7 +163,8 @@ bool peer_mail(uint16_t port, const char *client, const char *from, const char *
         if (steps[i].format != NULL) {
             const char *hole = strstr(steps[i].format, "%s");
 
-            buf_add(&line, bytes_of(steps[i].format, hole == NULL ? strlen(steps[i].format) : (size_t)(hole - steps[i].format)));
+            buf_add(&line, bytes_of(steps[i].format, hole == NULL ? strlen(steps[i].format)
+                                                                  : (size_t)(hole - steps[i].format)));
             if (hole != NULL) {
                 buf_add_str(&line, value[i]);
                 buf_add_str(&line, hole + 2);

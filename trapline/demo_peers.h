@@ -1,7 +1,8 @@
-/* demo_peers.h - the other side of `trapline demo`: a harvester (HTTP), a spammer (SMTP), somebody who asks a DNS server.
+/* demo_peers.h - the other side of `trapline demo`: a harvester (HTTP), a spammer (SMTP), somebody who asks a
+ * DNS server.
  *
- * Why:     they speak as a stranger from a given address would: through X-Forwarded-For and XCLIENT, which the demo's own configuration
- *          trusts from this machine. Only 127.0.0.1 is ever connected to.
+ * Why:     they speak as a stranger from a given address would: through X-Forwarded-For and XCLIENT, which
+ *          the demo's own configuration trusts from this machine. Only 127.0.0.1 is ever connected to.
  * Errors:  false, with one line about it on standard error.
  * Threads: main only. Each call waits at most PEER_WAIT_MS.
  */
@@ -20,7 +21,8 @@ bool peer_get(uint16_t port, const char *path, const char *client, struct buf *a
 bool peer_extract(struct bytes page, char *out, size_t max);
 /* One message through XCLIENT; prints each line of the dialogue. True when it was accepted. */
 bool peer_mail(uint16_t port, const char *client, const char *from, const char *to);
-/* Asks for name (without the final dot) and type 1 (A) or 16 (TXT); out gets "127.0.0.2", the text, or "NXDOMAIN". */
+/* Asks for name (without the final dot) and type 1 (A) or 16 (TXT); out gets "127.0.0.2", the text, or
+ * "NXDOMAIN". */
 bool peer_ask(uint16_t port, const char *name, uint16_t type, char *out, size_t max);
 
 #endif

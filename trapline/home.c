@@ -58,7 +58,8 @@ static int as_owner(const struct config *c)
     if (geteuid() != 0 || stat(c->state_dir, &st) == -1 || st.st_uid == 0)
         return 0;
     pw = getpwuid(st.st_uid);
-    if ((pw != NULL && initgroups(pw->pw_name, st.st_gid) == -1) || setegid(st.st_gid) == -1 || seteuid(st.st_uid) == -1)
+    if ((pw != NULL && initgroups(pw->pw_name, st.st_gid) == -1) || setegid(st.st_gid) == -1 ||
+        seteuid(st.st_uid) == -1)
         return cli_fail(EXIT_NOPERM, "cannot become the owner of %s: %s", c->state_dir, strerror(errno));
     return 0;
 }
@@ -83,8 +84,10 @@ int home_config_read(const struct cli *cli, struct config **out, struct err_text
 {
     if (config_read(cli->conf_path, out, why) == TRAP_OK)
         return 0;
-    return cli_fail(EXIT_CONFIG, "%s%s", why->text, cli->conf_named || access(cli->conf_path, F_OK) == 0 ? ""
-                    : "; name yours with -c or TRAPLINE_CONF, or make one (`trapline help init`)");
+    return cli_fail(EXIT_CONFIG, "%s%s", why->text,
+                    cli->conf_named || access(cli->conf_path, F_OK) == 0
+                        ? ""
+                        : "; name yours with -c or TRAPLINE_CONF, or make one (`trapline help init`)");
 }
 
 int home_config(const struct cli *cli, struct config **out)
@@ -145,6 +148,10 @@ void home_close(struct home *h)
 
 struct policy_env home_policy(const struct home *h, const struct conf_policy *p)
 {
-    return (struct policy_env){ .policy = p, .lists = &h->lists, .acts = &h->acts_view, .key = h->policy_key,
-                                .as_of = h->now, .derived = h->derived };
+    return (struct policy_env){ .policy = p,
+                                .lists = &h->lists,
+                                .acts = &h->acts_view,
+                                .key = h->policy_key,
+                                .as_of = h->now,
+                                .derived = h->derived };
 }

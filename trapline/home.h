@@ -1,6 +1,7 @@
 /* home.h - an installation opened for questions: configuration, keys, databases, whatever of them exists.
  *
- * Rule:    reads only; hits.db is opened before visits.db, so that an address that was shown is never taken for forged.
+ * Rule:    reads only; hits.db is opened before visits.db, so that an address that was shown is never taken
+ *          for forged.
  * Errors:  home_open() says what is wrong on standard error and returns the exit code; 0 is success.
  * Threads: main only.
  */
@@ -28,9 +29,9 @@ struct home {
 };
 
 enum home_need {
-    HOME_CONFIG = 0,     /* always */
+    HOME_CONFIG = 0, /* always */
     HOME_KEYS = 1 << 0,
-    HOME_LOGS = 1 << 1,  /* hits, visits, acts */
+    HOME_LOGS = 1 << 1, /* hits, visits, acts */
     HOME_DERIVED = 1 << 2,
     HOME_PUBLISHED = 1 << 3,
     HOME_POLICY = 1 << 4 /* acts_view, lists, policy_key, fold */
@@ -39,8 +40,9 @@ int home_open(struct cli *cli, unsigned need, struct home *out);
 
 /* The configuration alone; why for those who tell it once more (--json). */
 int home_config_read(const struct cli *cli, struct config **out, struct err_text *why);
-/* For verbs that touch the installation: a command that root started goes on as the owner of state_dir (effective user), so that nothing it makes
- * there is out of the daemons' reach; home_as_caller() is for a file that the operator names. */
+/* For verbs that touch the installation: a command that root started goes on as the owner of state_dir
+ * (effective user), so that nothing it makes there is out of the daemons' reach; home_as_caller() is for a
+ * file that the operator names. */
 int home_config(const struct cli *cli, struct config **out);
 void home_as_caller(void);
 

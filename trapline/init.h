@@ -1,6 +1,7 @@
 /* init.h - making an installation: used by `trapline init` and `trapline demo`.
  *
- * Errors:  one line on standard error; the exit code is returned, 0 is success. Never overwrites: dir must be absent or empty.
+ * Errors:  one line on standard error; the exit code is returned, 0 is success. Never overwrites: dir must be
+ *          absent or empty.
  * Threads: main only.
  */
 #ifndef TRAPLINE_INIT_H

@@ -9,62 +9,91 @@
 #include <unistd.h>
 
 const struct verb verbs[] = {
-    { "init", "--dir DIR [--domain D]... [--hostname H]", "Make configuration, keys and store of a new installation.",
-      "Makes DIR with trapline.conf, keys/ and the databases. Never overwrites: a DIR that holds an installation is refused.\n"
-      "Without --domain it uses trap.test, which is only for trying on this machine. With your own trap domains:\n\n"
+    { "init", "--dir DIR [--domain D]... [--hostname H]",
+      "Make configuration, keys and store of a new installation.",
+      "Makes DIR with trapline.conf, keys/ and the databases. Never overwrites: a DIR that holds an "
+      "installation is refused.\n"
+      "Without --domain it uses trap.test, which is only for trying on this machine. With your own trap "
+      "domains:\n\n"
       "    trapline init --dir /var/lib/trapline --domain example.net --hostname mx.example.net\n",
       verb_init },
     { "run", "[-c CONF]", "Start the daemons and keep them running.",
-      "Starts trapweb, trapsmtp and trapexport, restarts one that fails, and stops all on SIGTERM or SIGINT.\n"
+      "Starts trapweb, trapsmtp and trapexport, restarts one that fails, and stops all on SIGTERM or "
+      "SIGINT.\n"
       "A wrong configuration or a port in use ends it at once with one line that says why.\n",
       verb_run },
     { "check", "[-c CONF]", "Is the configuration right?",
-      "Reads the configuration and says FILE:LINE: what is wrong, or what it would do. Starts nothing. Exit 78 when wrong.\n", verb_check },
+      "Reads the configuration and says FILE:LINE: what is wrong, or what it would do. Starts nothing. Exit "
+      "78 when wrong.\n",
+      verb_check },
     { "status", "[-c CONF] [--json]", "What runs, what is on record, what is published.",
-      "\"records\" are visits, messages and sessions on disk; \"folded\" says how far the evidence has taken them in; a zone in shadow is\n"
+      "\"records\" are visits, messages and sessions on disk; \"folded\" says how far the evidence has taken "
+      "them in; a zone in shadow is\n"
       "counted, but not served.\n",
       verb_status },
     { "trace", "ADDRESS [--json]", "Who was shown this address, and who mailed it.",
-      "Decodes a trap address: when, where and to whom it was shown, and which messages came to it.\n", verb_trace },
+      "Decodes a trap address: when, where and to whom it was shown, and which messages came to it.\n",
+      verb_trace },
     { "explain", "IP|PREFIX|ADDRESS [--json]", "Why an address is listed, or why not.",
-      "Tells the whole chain: the evidence, which rule fired or what is missing, until when, and who may have harvested.\n\n"
+      "Tells the whole chain: the evidence, which rule fired or what is missing, until when, and who may "
+      "have harvested.\n\n"
       "    trapline explain 203.0.113.9\n",
       verb_explain },
     { "harvester", "IP [--json]", "What this visitor took, and who mails it.",
-      "Its visits, the addresses it was shown that were mailed since, and by whom. An IPv6 address stands for its /64.\n", verb_harvester },
+      "Its visits, the addresses it was shown that were mailed since, and by whom. An IPv6 address stands "
+      "for its /64.\n",
+      verb_harvester },
     { "sender", "IP [--json]", "What this sender sent to traps.",
-      "The evidence, the newest messages, and for each recipient the visit that it was minted for.\n", verb_sender },
-    { "trap", "add ADDRESS|DOMAIN CLASS | import FILE | retire ADDRESS|DOMAIN | list [--json]", "Static traps.",
-      "CLASS is pristine, recycled or typo. `import` reads lines `ADDRESS CLASS` and imports all or none of them.\n"
-      "`retire` ends a trap: mail to it is refused from then on. Running daemons learn of it within two seconds.\n\n"
-      "    trapline trap add sales@old-brand.example recycled\n", verb_trap },
-    { "allow", "PREFIX [--until TIME] --why TEXT", "Never list a prefix.", "Put on record with who, when and why. TIME: 2026-12-31 or 2026-12-31T12:00:00Z.\n", verb_allow },
-    { "deny", "PREFIX [--until TIME] --why TEXT", "List a prefix by hand.", "Never past the never-list. Put on record with who, when and why.\n", verb_deny },
+      "The evidence, the newest messages, and for each recipient the visit that it was minted for.\n",
+      verb_sender },
+    { "trap", "add ADDRESS|DOMAIN CLASS | import FILE | retire ADDRESS|DOMAIN | list [--json]",
+      "Static traps.",
+      "CLASS is pristine, recycled or typo. `import` reads lines `ADDRESS CLASS` and imports all or none of "
+      "them.\n"
+      "`retire` ends a trap: mail to it is refused from then on. Running daemons learn of it within two "
+      "seconds.\n\n"
+      "    trapline trap add sales@old-brand.example recycled\n",
+      verb_trap },
+    { "allow", "PREFIX [--until TIME] --why TEXT", "Never list a prefix.",
+      "Put on record with who, when and why. TIME: 2026-12-31 or 2026-12-31T12:00:00Z.\n", verb_allow },
+    { "deny", "PREFIX [--until TIME] --why TEXT", "List a prefix by hand.",
+      "Never past the never-list. Put on record with who, when and why.\n", verb_deny },
     { "delist", "PREFIX --why TEXT", "A removal: evidence up to now does not list any more.",
-      "What comes later counts again. Put on record with who, when and why. What forbids a listing is `allow`.\n", verb_delist },
+      "What comes later counts again. Put on record with who, when and why. What forbids a listing is "
+      "`allow`.\n",
+      verb_delist },
     { "revoke", "ACT --why TEXT", "take back an allow, deny or delist",
       "ACT is the number that the command printed. Both stay on record.\n", verb_revoke },
     { "dump", "[--as-of TIME] [--json]", "Evidence and listings as text, the same bytes from the same log.",
-      "Prints every row of evidence and every listing of every zone, in order. Two installations with the same log, keys and configuration print the\n"
-      "same bytes, whatever the order and the batches in which the records came.\n", verb_dump },
-    { "rebuild", "[--batch N]", "Make derived.db again from the log.", "The exporter must not run. Prints records per second.\n", verb_rebuild },
+      "Prints every row of evidence and every listing of every zone, in order. Two installations with the "
+      "same log, keys and configuration print the\n"
+      "same bytes, whatever the order and the batches in which the records came.\n",
+      verb_dump },
+    { "rebuild", "[--batch N]", "Make derived.db again from the log.",
+      "The exporter must not run. Prints records per second.\n", verb_rebuild },
     { "keys", "export [--out FILE]", "A copy of the keys, sealed with a passphrase.",
-      "Losing the master key loses every address. The passphrase is asked for, or read from the first line of standard input.\n", verb_keys },
+      "Losing the master key loses every address. The passphrase is asked for, or read from the first line "
+      "of standard input.\n",
+      verb_keys },
     { "demo", "[--keep]", "Catch one harvester and two spammers in a scratch directory, step by step.",
-      "Starts real daemons and a real rbldnsd on free ports of 127.0.0.1, plays both sides, and explains what was caught. Leaves nothing\n"
-      "behind; with --keep the scratch directory stays, to look into.\n", verb_demo },
+      "Starts real daemons and a real rbldnsd on free ports of 127.0.0.1, plays both sides, and explains "
+      "what was caught. Leaves nothing\n"
+      "behind; with --keep the scratch directory stays, to look into.\n",
+      verb_demo },
     { .name = NULL },
 };
 
 static void print_help(FILE *out)
 {
-    fputs("Trapline ties those who harvest addresses to those who mail them, and publishes DNS blocklists.\n\n"
-          "usage: trapline VERB [WORDS] [-c CONF] [--json]\n\n", out);
+    fputs(
+        "Trapline ties those who harvest addresses to those who mail them, and publishes DNS blocklists.\n\n"
+        "usage: trapline VERB [WORDS] [-c CONF] [--json]\n\n",
+        out);
     for (const struct verb *v = verbs; v->name != NULL; v++)
         fprintf(out, "  %-10s %s\n", v->name, v->summary);
-    fprintf(out,
-            "\n-c defaults to $TRAPLINE_CONF, then /etc/trapline/trapline.conf. `trapline help VERB` tells more about one verb.\n"
-            "New here: `trapline demo`, then `trapline init`.\n");
+    fprintf(out, "\n-c defaults to $TRAPLINE_CONF, then /etc/trapline/trapline.conf. `trapline help VERB` "
+                 "tells more about one verb.\n"
+                 "New here: `trapline demo`, then `trapline init`.\n");
 }
 
 static const struct verb *find_verb(const char *name)

@@ -1,7 +1,9 @@
-/* report.h - the facts behind `explain`, `sender`, `harvester` and `trace`, gathered once as a JSON document and printed from it.
+/* report.h - the facts behind `explain`, `sender`, `harvester` and `trace`, gathered once as a JSON document
+ * and printed from it.
  *
  * Why:     text and --json cannot disagree when both come from one document.
- * Owns:    gather functions return a new reference, NULL after a message on standard error with *code_out set.
+ * Owns:    gather functions return a new reference, NULL after a message on standard error with *code_out
+ *          set.
  * Threads: main only.
  */
 #ifndef TRAPLINE_REPORT_H

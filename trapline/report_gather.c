@@ -10,7 +10,8 @@
 static json_t *json_milli(uint64_t milli)
 {
     char text[32];
-    int n = snprintf(text, sizeof(text), "%llu.%03llu", (unsigned long long)(milli / 1000), (unsigned long long)(milli % 1000));
+    int n = snprintf(text, sizeof(text), "%llu.%03llu", (unsigned long long)(milli / 1000),
+                     (unsigned long long)(milli % 1000));
 
     while (n > 0 && text[n - 1] == '0')
         text[--n] = '\0';
@@ -19,10 +20,11 @@ static json_t *json_milli(uint64_t milli)
     return json_string(text);
 }
 
-static json_t *gather_verdict(const struct conf_zone *z, const struct conf_policy *p, const char *role, const struct verdict *v)
+static json_t *gather_verdict(const struct conf_zone *z, const struct conf_policy *p, const char *role,
+                              const struct verdict *v)
 {
-    json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:b}", "zone", z->name, "role", role, "policy", p->name, "state", verdict_state_name(v->state),
-                          "published", z->live);
+    json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:b}", "zone", z->name, "role", role, "policy", p->name,
+                          "state", verdict_state_name(v->state), "published", z->live);
 
     json_object_set_new(o, "reason", json_string(v->reason == LISTING_DENY ? "deny" : "evidence"));
     json_object_set_new(o, "since", json_wall(v->since));
@@ -48,7 +50,8 @@ static json_t *sender_verdict(const struct conf_zone *z, const struct conf_polic
     return o;
 }
 
-static json_t *harvester_verdict(const struct conf_zone *z, const struct conf_policy *p, const struct verdict *v)
+static json_t *harvester_verdict(const struct conf_zone *z, const struct conf_policy *p,
+                                 const struct verdict *v)
 {
     json_t *o = gather_verdict(z, p, "harvester", v);
 
@@ -95,8 +98,8 @@ static enum trap_err add_evidence(struct prefix sender, const struct evidence_ro
     (void)sender;
     for (size_t i = 0; i < n; i++) {
         char source[PREFIX_TEXT_MAX];
-        json_t *o = json_pack("{s:s, s:s, s:I}", "class", evidence_class_name(rows[i].klass), "source", source_text(rows[i].source, source),
-                              "messages", (json_int_t)rows[i].count);
+        json_t *o = json_pack("{s:s, s:s, s:I}", "class", evidence_class_name(rows[i].klass), "source",
+                              source_text(rows[i].source, source), "messages", (json_int_t)rows[i].count);
 
         json_object_set_new(o, "first", json_wall(rows[i].first));
         json_object_set_new(o, "last", json_wall(rows[i].last));
@@ -125,9 +128,10 @@ static enum trap_err add_links(struct prefix harvester, const struct link_row *r
     json_t *list = json_array();
 
     for (size_t i = 0; i < n && i < REPORT_LINKS_MAX; i++) {
-        json_t *o = json_pack("{s:o, s:I, s:I, s:i, s:s, s:I}", "sender", json_prefix(rows[i].sender), "node", (json_int_t)rows[i].node, "visit",
-                              (json_int_t)rows[i].visit, "slot", rows[i].slot, "technique", technique_name(rows[i].technique), "messages",
-                              (json_int_t)rows[i].count);
+        json_t *o =
+            json_pack("{s:o, s:I, s:I, s:i, s:s, s:I}", "sender", json_prefix(rows[i].sender), "node",
+                      (json_int_t)rows[i].node, "visit", (json_int_t)rows[i].visit, "slot", rows[i].slot,
+                      "technique", technique_name(rows[i].technique), "messages", (json_int_t)rows[i].count);
 
         json_object_set_new(o, "visited", json_wall(rows[i].visited));
         json_object_set_new(o, "first_mail", json_wall(rows[i].first));
@@ -162,9 +166,10 @@ static enum trap_err visit_object(const struct visit *v, void *arg)
     for (unsigned slot = 0; slot < VISIT_SLOTS; slot++)
         if (visit_technique(v->recipe, slot) != 0)
             json_array_append_new(techniques, json_string(technique_name(visit_technique(v->recipe, slot))));
-    *out = json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "visit", (json_int_t)v->seq, "at", json_wall(v->at), "client",
-                     v->flags & VISIT_BATCH ? json_null() : json_ip(v->client), "site", json_bytes(v->site), "page", json_bytes(v->page), "agent",
-                     json_bytes(v->agent), "techniques", techniques, "shown", (v->flags & VISIT_NOT_SHOWN) == 0);
+    *out = json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "visit", (json_int_t)v->seq, "at",
+                     json_wall(v->at), "client", v->flags & VISIT_BATCH ? json_null() : json_ip(v->client),
+                     "site", json_bytes(v->site), "page", json_bytes(v->page), "agent", json_bytes(v->agent),
+                     "techniques", techniques, "shown", (v->flags & VISIT_NOT_SHOWN) == 0);
     return *out == NULL ? TRAP_ENOMEM : TRAP_OK;
 }
 
@@ -178,8 +183,11 @@ static enum trap_err append_visit(const struct visit *v, void *arg)
 
 static const char *trace_name(const struct fold_trace *t)
 {
-    static const char *const name[] = { [TRACE_NOT_MINTED] = "not minted here", [TRACE_RESOLVED] = "resolved", [TRACE_AGED] = "aged",
-                                        [TRACE_PENDING] = "pending", [TRACE_FORGED] = "forged" };
+    static const char *const name[] = { [TRACE_NOT_MINTED] = "not minted here",
+                                        [TRACE_RESOLVED] = "resolved",
+                                        [TRACE_AGED] = "aged",
+                                        [TRACE_PENDING] = "pending",
+                                        [TRACE_FORGED] = "forged" };
 
     return name[t->outcome];
 }
@@ -217,15 +225,17 @@ static enum trap_err append_hit(const struct hit *hit, void *arg)
 {
     struct gather *g = arg;
     json_t *rcpts = json_array();
-    json_t *o = json_pack("{s:I, s:o, s:o, s:o, s:o, s:I, s:o}", "hit", (json_int_t)hit->seq, "at", json_wall(hit->at), "sender",
-                          json_ip(hit->sender), "helo", json_bytes(hit->helo), "reverse_path", json_bytes(hit->reverse_path), "size",
-                          (json_int_t)hit->size, "recipients", rcpts);
+    json_t *o = json_pack("{s:I, s:o, s:o, s:o, s:o, s:I, s:o}", "hit", (json_int_t)hit->seq, "at",
+                          json_wall(hit->at), "sender", json_ip(hit->sender), "helo", json_bytes(hit->helo),
+                          "reverse_path", json_bytes(hit->reverse_path), "size", (json_int_t)hit->size,
+                          "recipients", rcpts);
 
     if (o == NULL)
         return TRAP_ENOMEM;
     json_array_append_new(g->rows, o);
     for (size_t i = 0; i < hit->rcpt_count; i++) {
-        json_t *r = json_pack("{s:o, s:s}", "address", json_bytes(hit->rcpts[i].address), "class", rcpt_class_name(hit->rcpts[i].klass));
+        json_t *r = json_pack("{s:o, s:s}", "address", json_bytes(hit->rcpts[i].address), "class",
+                              rcpt_class_name(hit->rcpts[i].klass));
         const enum trap_err err = trace_object(g->h, hit->rcpts[i].address, hit->at, r);
 
         json_array_append_new(rcpts, r);
@@ -280,8 +290,9 @@ json_t *report_harvester(struct home *h, struct prefix key, int *code_out)
         if (err == TRAP_ENOENT)
             err = TRAP_OK;
     }
-    json_object_set_new(g.doc, "visits", json_pack("{s:I, s:o, s:o}", "count", (json_int_t)visitor.count, "first", json_wall(visitor.first), "last",
-                                                   json_wall(visitor.last)));
+    json_object_set_new(g.doc, "visits",
+                        json_pack("{s:I, s:o, s:o}", "count", (json_int_t)visitor.count, "first",
+                                  json_wall(visitor.first), "last", json_wall(visitor.last)));
     if (err == TRAP_OK) {
         json_t *visits = json_array();
 

@@ -40,19 +40,26 @@ static void print_zones(const json_t *zones)
         const bool sender = json_object_get(z, "score") != NULL;
 
         printf("  %s as %s: %s%s (policy %s%s)\n", text(z, "zone"), text(z, "role"), text(z, "state"),
-               strcmp(text(z, "reason"), "deny") == 0 ? " by an operator's act `deny`" : "", text(z, "policy"),
+               strcmp(text(z, "reason"), "deny") == 0 ? " by an operator's act `deny`" : "",
+               text(z, "policy"),
                json_is_true(json_object_get(z, "published")) ? "" : "; the zone is in shadow, not served");
         if (sender)
-            printf("      score %s of %s needed, %lld of %lld source%s, %lld of %lld day%s, %lld message%s\n", text(z, "score"), text(z, "score_needed"),
-                   number(z, "sources"), number(z, "sources_needed"), plural(number(z, "sources_needed")), number(z, "days"),
-                   number(z, "days_needed"), plural(number(z, "days_needed")), number(z, "messages"), plural(number(z, "messages")));
+            printf("      score %s of %s needed, %lld of %lld source%s, %lld of %lld day%s, %lld message%s\n",
+                   text(z, "score"), text(z, "score_needed"), number(z, "sources"),
+                   number(z, "sources_needed"), plural(number(z, "sources_needed")), number(z, "days"),
+                   number(z, "days_needed"), plural(number(z, "days_needed")), number(z, "messages"),
+                   plural(number(z, "messages")));
         else
-            printf("      %lld sender%s (%lld needed) or %lld address%s mailed (%lld needed), last visit %s\n", number(z, "senders"),
-                   plural(number(z, "senders")), number(z, "senders_needed"), number(z, "addresses"), number(z, "addresses") == 1 ? "" : "es",
-                   number(z, "addresses_needed"), text(z, "last_visit")[0] == '\0' ? "none" : text(z, "last_visit"));
+            printf(
+                "      %lld sender%s (%lld needed) or %lld address%s mailed (%lld needed), last visit %s\n",
+                number(z, "senders"), plural(number(z, "senders")), number(z, "senders_needed"),
+                number(z, "addresses"), number(z, "addresses") == 1 ? "" : "es",
+                number(z, "addresses_needed"),
+                text(z, "last_visit")[0] == '\0' ? "none" : text(z, "last_visit"));
         print_times(z);
         if (json_object_get(z, "kept_off_by") != NULL)
-            printf("      kept off by the list \"%s\", entry %s\n", text(z, "kept_off_by"), text(z, "kept_off_entry"));
+            printf("      kept off by the list \"%s\", entry %s\n", text(z, "kept_off_by"),
+                   text(z, "kept_off_entry"));
     }
 }
 
@@ -60,7 +67,8 @@ static void print_visit(const json_t *v, const char *indent)
 {
     const char *client = text(v, "client");
 
-    printf("%sshown to %s at %s on %s%s%s\n", indent, client[0] == '\0' ? "nobody (batch)" : client, text(v, "at"), text(v, "site"), text(v, "page"),
+    printf("%sshown to %s at %s on %s%s%s\n", indent, client[0] == '\0' ? "nobody (batch)" : client,
+           text(v, "at"), text(v, "site"), text(v, "page"),
            json_is_false(json_object_get(v, "shown")) ? " (not shown: the commit was too late)" : "");
     if (text(v, "agent")[0] != '\0')
         printf("%s  user agent: %s\n", indent, text(v, "agent"));
@@ -71,13 +79,15 @@ static void print_hit(const json_t *hit)
     size_t i;
     const json_t *r;
 
-    printf("  hit %lld at %s from %s, helo \"%s\", reverse-path <%s>, %lld bytes\n", number(hit, "hit"), text(hit, "at"), text(hit, "sender"),
-           text(hit, "helo"), text(hit, "reverse_path"), number(hit, "size"));
+    printf("  hit %lld at %s from %s, helo \"%s\", reverse-path <%s>, %lld bytes\n", number(hit, "hit"),
+           text(hit, "at"), text(hit, "sender"), text(hit, "helo"), text(hit, "reverse_path"),
+           number(hit, "size"));
     json_array_foreach(json_object_get(hit, "recipients"), i, r)
     {
         const json_t *visit = json_object_get(r, "visit");
 
-        printf("    to %s (%s%s%s)\n", text(r, "address"), text(r, "class"), text(r, "outcome")[0] == '\0' ? "" : ", ", text(r, "outcome"));
+        printf("    to %s (%s%s%s)\n", text(r, "address"), text(r, "class"),
+               text(r, "outcome")[0] == '\0' ? "" : ", ", text(r, "outcome"));
         if (visit != NULL)
             print_visit(visit, "      ");
     }
@@ -91,8 +101,7 @@ static void print_hits(const json_t *hits)
     if (json_array_size(hits) == 0)
         return;
     printf("\nmessages (newest first, at most %d)\n", REPORT_HITS_MAX);
-    json_array_foreach(hits, i, hit)
-        print_hit(hit);
+    json_array_foreach(hits, i, hit) print_hit(hit);
 }
 
 void report_print_sender(const json_t *doc)
@@ -108,8 +117,8 @@ void report_print_sender(const json_t *doc)
     else
         puts("\nevidence");
     json_array_foreach(rows, i, r)
-        printf("  %-9s %lld message%s, source %s, %s .. %s\n", text(r, "class"), number(r, "messages"), plural(number(r, "messages")),
-               text(r, "source"), text(r, "first"), text(r, "last"));
+        printf("  %-9s %lld message%s, source %s, %s .. %s\n", text(r, "class"), number(r, "messages"),
+               plural(number(r, "messages")), text(r, "source"), text(r, "first"), text(r, "last"));
     print_hits(json_object_get(doc, "hits"));
 }
 
@@ -131,10 +140,10 @@ void report_print_harvester(const json_t *doc)
         return;
     }
     puts("\naddresses that were mailed");
-    json_array_foreach(links, i, l)
-        printf("  visit %lld slot %lld (%s), taken %s: mailed by %s, %lld message%s, first %s\n", number(l, "visit"), number(l, "slot"),
-               text(l, "technique"), text(l, "visited"), text(l, "sender"), number(l, "messages"), plural(number(l, "messages")),
-               text(l, "first_mail"));
+    json_array_foreach(links, i, l) printf(
+        "  visit %lld slot %lld (%s), taken %s: mailed by %s, %lld message%s, first %s\n", number(l, "visit"),
+        number(l, "slot"), text(l, "technique"), text(l, "visited"), text(l, "sender"), number(l, "messages"),
+        plural(number(l, "messages")), text(l, "first_mail"));
     if (number(doc, "links_in_all") > (long long)json_array_size(links))
         printf("  … %lld in all\n", number(doc, "links_in_all"));
 }
@@ -147,9 +156,11 @@ void report_print_address(const json_t *doc)
     if (!json_is_true(json_object_get(doc, "minted"))) {
         puts("  not minted by this installation: a static trap, a guess, or not a trap at all");
     } else {
-        printf("  minted by node %lld (epoch %lld, serial %lld, slot %lld%s%s): %s%s\n", number(doc, "node"), number(doc, "epoch"),
-               number(doc, "serial"), number(doc, "slot"), text(doc, "technique")[0] == '\0' ? "" : ", ", text(doc, "technique"), text(doc, "outcome"),
-               json_is_true(json_object_get(doc, "repaired")) ? ", after undoing a harvester's garbling" : "");
+        printf("  minted by node %lld (epoch %lld, serial %lld, slot %lld%s%s): %s%s\n", number(doc, "node"),
+               number(doc, "epoch"), number(doc, "serial"), number(doc, "slot"),
+               text(doc, "technique")[0] == '\0' ? "" : ", ", text(doc, "technique"), text(doc, "outcome"),
+               json_is_true(json_object_get(doc, "repaired")) ? ", after undoing a harvester's garbling"
+                                                              : "");
         if (visit != NULL)
             print_visit(visit, "  ");
     }

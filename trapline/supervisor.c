@@ -1,4 +1,5 @@
-/* supervisor.c - see supervisor.h. One poll loop over a signalfd and the notify socket; children are known by pid. */
+/* supervisor.c - see supervisor.h. One poll loop over a signalfd and the notify socket; children are known by
+ * pid. */
 #include "supervisor.h"
 #include "cli.h"
 
@@ -27,11 +28,11 @@ static const char *const programs[SUPERVISOR_CHILDREN] = { "trapweb", "trapsmtp"
 
 struct child {
     const char *program;
-    pid_t pid;          /* 0: not running */
-    bool ready;         /* told so since its last start */
-    bool was_ready;     /* ever */
+    pid_t pid;      /* 0: not running */
+    bool ready;     /* told so since its last start */
+    bool was_ready; /* ever */
     span_t backoff;
-    mono_t restart_at;  /* while pid == 0 */
+    mono_t restart_at; /* while pid == 0 */
 };
 
 struct supervisor {
@@ -44,8 +45,9 @@ struct supervisor {
     int give_up_code; /* 0: none */
 };
 
-/* The kernel gives the socket an abstract name that is free: no file stays behind, a deep state_dir is no limit, and a daemon that became
- * another user still reaches it. Who speaks is known by pid (SCM_CREDENTIALS). */
+/* The kernel gives the socket an abstract name that is free: no file stays behind, a deep state_dir is no
+ * limit, and a daemon that became another user still reaches it. Who speaks is known by pid
+ * (SCM_CREDENTIALS). */
 static int open_notify(struct supervisor *s)
 {
     struct sockaddr_un addr = { .sun_family = AF_UNIX };
@@ -53,18 +55,21 @@ static int open_notify(struct supervisor *s)
     const int on = 1;
 
     s->notify_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (s->notify_fd == -1 || bind(s->notify_fd, (const struct sockaddr *)&addr, sizeof(addr.sun_family)) == -1 ||
+    if (s->notify_fd == -1 ||
+        bind(s->notify_fd, (const struct sockaddr *)&addr, sizeof(addr.sun_family)) == -1 ||
         setsockopt(s->notify_fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) == -1 ||
         getsockname(s->notify_fd, (struct sockaddr *)&addr, &len) == -1)
-        return cli_fail(EXIT_OSERR, "no socket for the daemons to say that they are ready: %s", strerror(errno));
-    (void)snprintf(s->notify_name, sizeof(s->notify_name), "@%.*s", (int)(len - offsetof(struct sockaddr_un, sun_path) - 1), addr.sun_path + 1);
+        return cli_fail(EXIT_OSERR, "no socket for the daemons to say that they are ready: %s",
+                        strerror(errno));
+    (void)snprintf(s->notify_name, sizeof(s->notify_name), "@%.*s",
+                   (int)(len - offsetof(struct sockaddr_un, sun_path) - 1), addr.sun_path + 1);
     return 0;
 }
 
 static void child_exec(const struct supervisor *s, const struct child *c)
 {
     char path[PATH_TEXT_MAX];
-    char *const argv[] = { (char *)(uintptr_t)c->program, (char *)(uintptr_t)"-c", s->config->path, NULL };
+    char *const argv[] = { (char *)(uintptr_t)c->program, (char *)(uintptr_t) "-c", s->config->path, NULL };
     sigset_t none;
 
     (void)sigemptyset(&none);
@@ -97,7 +102,8 @@ static void child_start(struct supervisor *s, struct child *c)
 
 static bool code_is_final(int code)
 {
-    static const int final[] = { EXIT_USAGE, EXIT_UNAVAILABLE, EXIT_OSERR, EXIT_CANTCREAT, EXIT_IOERR, EXIT_TEMPFAIL, EXIT_NOPERM, EXIT_CONFIG };
+    static const int final[] = { EXIT_USAGE, EXIT_UNAVAILABLE, EXIT_OSERR,  EXIT_CANTCREAT,
+                                 EXIT_IOERR, EXIT_TEMPFAIL,    EXIT_NOPERM, EXIT_CONFIG };
 
     for (size_t i = 0; i < sizeof(final) / sizeof(final[0]); i++)
         if (code == final[i])
@@ -118,7 +124,8 @@ static void child_ended(struct supervisor *s, struct child *c, int status)
         s->give_up_code = code; /* the daemon itself said why */
         return;
     }
-    log_error("supervisor.failed", LOG_STR("program", c->program), LOG_I64("code", code), LOG_SPAN("restart_in", c->backoff));
+    log_error("supervisor.failed", LOG_STR("program", c->program), LOG_I64("code", code),
+              LOG_SPAN("restart_in", c->backoff));
     c->restart_at = mono_add(mono_now(), c->backoff);
     c->backoff = SPAN_MS(c->backoff.ms * 2 > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : c->backoff.ms * 2);
 }
@@ -138,7 +145,9 @@ static void read_notify(struct supervisor *s)
     char text[256];
     char control[CMSG_SPACE(sizeof(struct ucred))];
     struct iovec iov = { text, sizeof(text) };
-    struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
+    struct msghdr msg = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)
+    };
     ssize_t n;
 
     while ((n = recvmsg(s->notify_fd, &msg, 0)) > 0) {
@@ -148,7 +157,8 @@ static void read_notify(struct supervisor *s)
         if (c != NULL && c->cmsg_type == SCM_CREDENTIALS)
             memcpy(&who, CMSG_DATA(c), sizeof(who));
         for (size_t i = 0; i < SUPERVISOR_CHILDREN; i++)
-            if (who.pid != 0 && s->child[i].pid == who.pid && bytes_has_prefix(bytes_of(text, (size_t)n), BYTES("READY=1"))) {
+            if (who.pid != 0 && s->child[i].pid == who.pid &&
+                bytes_has_prefix(bytes_of(text, (size_t)n), BYTES("READY=1"))) {
                 s->child[i].ready = s->child[i].was_ready = true;
                 s->child[i].backoff = SPAN_MS(BACKOFF_MIN_MS);
             }
@@ -156,7 +166,8 @@ static void read_notify(struct supervisor *s)
     }
 }
 
-/* The first start is one after the other: what is wrong is said once, by one daemon, and the rest was never started. */
+/* The first start is one after the other: what is wrong is said once, by one daemon, and the rest was never
+ * started. */
 static void restart_due(struct supervisor *s)
 {
     for (size_t i = 0; i < SUPERVISOR_CHILDREN; i++) {
@@ -203,7 +214,8 @@ static int wait_ready(struct supervisor *s)
 
     while (!s->stop_asked && s->give_up_code == 0 && !all_ready(s)) {
         if (mono_now().ms >= deadline.ms)
-            return cli_fail(EXIT_SOFTWARE, "a daemon was not ready within %d s: see the log above", READY_WAIT_MS / 1000);
+            return cli_fail(EXIT_SOFTWARE, "a daemon was not ready within %d s: see the log above",
+                            READY_WAIT_MS / 1000);
         restart_due(s);
         turn(s, 100);
     }
@@ -223,7 +235,9 @@ int supervisor_start(const struct config *c, struct supervisor **out)
     s->signal_fd = daemon_signal_fd();
     for (size_t i = 0; i < SUPERVISOR_CHILDREN; i++)
         s->child[i] = (struct child){ .program = programs[i], .backoff = SPAN_MS(BACKOFF_MIN_MS) };
-    code = cli_bin_dir(s->bin_dir) != TRAP_OK ? cli_fail(EXIT_OSERR, "cannot read /proc/self/exe: %s", strerror(errno)) : open_notify(s);
+    code = cli_bin_dir(s->bin_dir) != TRAP_OK
+               ? cli_fail(EXIT_OSERR, "cannot read /proc/self/exe: %s", strerror(errno))
+               : open_notify(s);
     if (code == 0)
         code = wait_ready(s);
     *out = s;
@@ -262,7 +276,8 @@ int supervisor_stop(struct supervisor **sp)
     for (size_t i = 0; i < SUPERVISOR_CHILDREN; i++) {
         if (s->child[i].pid == 0)
             continue;
-        log_error("supervisor.killed", LOG_STR("program", s->child[i].program), LOG_STR("reason", "did not stop in time"));
+        log_error("supervisor.killed", LOG_STR("program", s->child[i].program),
+                  LOG_STR("reason", "did not stop in time"));
         (void)kill(s->child[i].pid, SIGKILL);
         (void)waitpid(s->child[i].pid, NULL, 0);
         code = EXIT_SOFTWARE;

@@ -16,9 +16,11 @@ static int check_deny(struct prefix p)
 
     (void)prefix_text(p, text);
     if (p.len < (ip_is_v4(p.ip) ? WIDEST_V4 : WIDEST_V6))
-        return cli_fail(EXIT_USAGE, "deny: %s is wider than /8 (IPv4) or /16 (IPv6); name smaller prefixes", text);
+        return cli_fail(EXIT_USAGE, "deny: %s is wider than /8 (IPv4) or /16 (IPv6); name smaller prefixes",
+                        text);
     if (special != NULL && prefix_covers(special->prefix, p))
-        return cli_fail(EXIT_USAGE, "deny: %s is special-use space (%s), which is never listed", text, special->name);
+        return cli_fail(EXIT_USAGE, "deny: %s is special-use space (%s), which is never listed", text,
+                        special->name);
     return 0;
 }
 
@@ -33,8 +35,10 @@ static int append(struct cli *cli, const char *verb, struct act *act)
     int code;
 
     if (prefix_parse(bytes_str(cli->argv[0]), &p) != TRAP_OK)
-        return cli_fail(EXIT_USAGE, "%s: \"%s\" is not an address or prefix such as 203.0.113.9 or 2001:db8::/32 (no bits behind the length)", verb,
-                        cli_text(bytes_str(cli->argv[0])));
+        return cli_fail(EXIT_USAGE,
+                        "%s: \"%s\" is not an address or prefix such as 203.0.113.9 or 2001:db8::/32 (no "
+                        "bits behind the length)",
+                        verb, cli_text(bytes_str(cli->argv[0])));
     code = act->kind == ACT_DENY ? check_deny(p) : 0;
     if (code == 0)
         code = home_config(cli, &c);
@@ -51,9 +55,11 @@ static int append(struct cli *cli, const char *verb, struct act *act)
     if (err != TRAP_OK)
         return cli_fail_err(err, &why);
     if (cli->json)
-        return cli_json(json_pack("{s:I, s:s, s:s, s:o}", "act", (json_int_t)act->seq, "kind", act_kind_name(act->kind), "subject", subject,
-                                  "until", json_wall(act->until)));
-    printf("Act %llu on record: %s %s. It takes effect with the next zone set.\n", (unsigned long long)act->seq, act_kind_name(act->kind), subject);
+        return cli_json(json_pack("{s:I, s:s, s:s, s:o}", "act", (json_int_t)act->seq, "kind",
+                                  act_kind_name(act->kind), "subject", subject, "until",
+                                  json_wall(act->until)));
+    printf("Act %llu on record: %s %s. It takes effect with the next zone set.\n",
+           (unsigned long long)act->seq, act_kind_name(act->kind), subject);
     return 0;
 }
 
@@ -71,8 +77,10 @@ static int verb_act(struct cli *cli, const char *verb, enum act_kind kind)
         return code;
     if (why == NULL || why[0] == '\0')
         return cli_fail(EXIT_USAGE, "%s: --why TEXT is needed: it goes on record", verb);
-    if (until != NULL && (wall_parse(bytes_str(until), &act.until) != TRAP_OK || act.until.us <= wall_now().us))
-        return cli_fail(EXIT_USAGE, "%s: --until needs a time to come, such as 2026-12-31 or 2026-12-31T12:00:00Z", verb);
+    if (until != NULL &&
+        (wall_parse(bytes_str(until), &act.until) != TRAP_OK || act.until.us <= wall_now().us))
+        return cli_fail(EXIT_USAGE,
+                        "%s: --until needs a time to come, such as 2026-12-31 or 2026-12-31T12:00:00Z", verb);
     act.why = bytes_str(why);
     return append(cli, verb, &act);
 }

@@ -5,8 +5,11 @@
 
 static const char *zone_kind_name(enum zone_kind k)
 {
-    static const char *const name[] = { [ZONE_SENDERS4] = "senders4", [ZONE_SENDERS6] = "senders6", [ZONE_SENDERS] = "senders",
-                                        [ZONE_HARVESTERS] = "harvesters", [ZONE_COMBINED] = "combined" };
+    static const char *const name[] = { [ZONE_SENDERS4] = "senders4",
+                                        [ZONE_SENDERS6] = "senders6",
+                                        [ZONE_SENDERS] = "senders",
+                                        [ZONE_HARVESTERS] = "harvesters",
+                                        [ZONE_COMBINED] = "combined" };
 
     return name[k];
 }
@@ -25,12 +28,15 @@ static int print_text(const struct config *c)
     printf("%-14s %s (node %u)\n", "state", c->state_dir, c->node_id);
     for (size_t i = 0; i < c->trap_domain_count; i++)
         printf("%-14s %s, %s, unknown recipients %s\n", i == 0 ? "trap domains" : "", c->trap_domains[i].name,
-               trap_class_name(c->trap_domains[i].klass), c->trap_domains[i].unknown_accept ? "accepted" : "refused");
-    printf("%-14s %zu in the configuration%s%s\n", "static traps", c->trap_count, c->trap_file[0] == '\0' ? "" : ", more in ", c->trap_file);
+               trap_class_name(c->trap_domains[i].klass),
+               c->trap_domains[i].unknown_accept ? "accepted" : "refused");
+    printf("%-14s %zu in the configuration%s%s\n", "static traps", c->trap_count,
+           c->trap_file[0] == '\0' ? "" : ", more in ", c->trap_file);
     print_endpoints("web", &c->web.listen);
     print_endpoints("smtp", &c->smtp.listen);
     for (size_t i = 0; i < c->zone_count; i++)
-        printf("%-14s %s: %s by policy %s, %s\n", i == 0 ? "zones" : "", c->zones[i].name, zone_kind_name(c->zones[i].kind), c->zones[i].policy,
+        printf("%-14s %s: %s by policy %s, %s\n", i == 0 ? "zones" : "", c->zones[i].name,
+               zone_kind_name(c->zones[i].kind), c->zones[i].policy,
                c->zones[i].live ? "live" : "shadow (written, not served)");
     if (c->guard_off)
         puts("guard          off: addresses of big mail providers can be listed");
@@ -53,7 +59,8 @@ int verb_check(struct cli *cli)
             (void)cli_json(json_pack("{s:b, s:o}", "ok", 0, "error", json_bytes(bytes_str(why.text))));
         return code;
     }
-    code = cli->json ? cli_json(json_pack("{s:b, s:o}", "ok", 1, "file", json_bytes(bytes_str(c->path)))) : print_text(c);
+    code = cli->json ? cli_json(json_pack("{s:b, s:o}", "ok", 1, "file", json_bytes(bytes_str(c->path))))
+                     : print_text(c);
     config_free(&c);
     return code;
 }

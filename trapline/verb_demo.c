@@ -1,4 +1,5 @@
-/* verb_demo.c - `trapline demo`: one harvester and two spammers, caught in a scratch directory, told step by step.
+/* verb_demo.c - `trapline demo`: one harvester and two spammers, caught in a scratch directory, told step by
+ * step.
  *
  * Addresses: global-looking ones, because special-use space can never be listed; nothing leaves 127.0.0.1.
  */
@@ -22,7 +23,7 @@
 #define HARVESTER "81.2.69.160"
 #define SPAMMER_1 "89.160.20.112"
 #define SPAMMER_2 "175.16.199.37"
-#define ZONE "bl.trap.test"
+#define ZONE      "bl.trap.test"
 
 enum { ADDRESS_MAX = 320, ANSWER_MAX = 256 };
 
@@ -49,7 +50,8 @@ static int make(struct demo *d)
     struct buf text;
     int code;
 
-    (void)snprintf(parent, sizeof(parent), "%s/trapline-demo.XXXXXX", tmp == NULL || tmp[0] == '\0' ? "/tmp" : tmp);
+    (void)snprintf(parent, sizeof(parent), "%s/trapline-demo.XXXXXX",
+                   tmp == NULL || tmp[0] == '\0' ? "/tmp" : tmp);
     if (mkdtemp(parent) == NULL)
         return cli_fail(EXIT_CANTCREAT, "%s: %s", parent, strerror(errno));
     (void)chmod(parent, 0711); /* rbldnsd reads the zones under its own user */
@@ -60,12 +62,15 @@ static int make(struct demo *d)
     d->smtp_port = peer_free_port(false);
     d->dns_port = peer_free_port(true);
     buf_init(&text, 4096);
-    buf_addf(&text, "state_dir = \"%s\"\nnode_id = %d\nlog_level = \"warning\"\ntrap_domain \"trap.test\" { class = \"minted\"  unknown = \"reject\" }\n"
-                    "web { listen = {\"127.0.0.1:%u\"}  trusted_proxies = {\"127.0.0.1/32\"} }\n"
-                    "smtp { listen = {\"127.0.0.1:%u\"}  hostname = \"mx.trap.test\"  xclient_from = {\"127.0.0.1/32\"} }\n"
-                    "guard = \"off\"\npolicy \"demo\" { preset = \"aggressive\"  listing_delay = \"0\" }\n"
-                    "zone \"" ZONE "\" { kind = \"combined\"  policy = \"demo\"  publish = \"live\" }\n"
-                    "export { dir = \"%s/zones\"  interval = \"1s\" }\n",
+    buf_addf(&text,
+             "state_dir = \"%s\"\nnode_id = %d\nlog_level = \"warning\"\ntrap_domain \"trap.test\" { class = "
+             "\"minted\"  unknown = \"reject\" }\n"
+             "web { listen = {\"127.0.0.1:%u\"}  trusted_proxies = {\"127.0.0.1/32\"} }\n"
+             "smtp { listen = {\"127.0.0.1:%u\"}  hostname = \"mx.trap.test\"  xclient_from = "
+             "{\"127.0.0.1/32\"} }\n"
+             "guard = \"off\"\npolicy \"demo\" { preset = \"aggressive\"  listing_delay = \"0\" }\n"
+             "zone \"" ZONE "\" { kind = \"combined\"  policy = \"demo\"  publish = \"live\" }\n"
+             "export { dir = \"%s/zones\"  interval = \"1s\" }\n",
              d->dir, INIT_NODE_ID, d->web_port, d->smtp_port, d->dir);
     code = text.err != TRAP_OK ? cli_fail(EXIT_OSERR, "out of memory") : init_make(d->dir, buf_bytes(&text));
     buf_free(&text);
@@ -88,12 +93,15 @@ static int harvest(struct demo *d)
     bool ok;
 
     buf_init(&page, 1 << 20);
-    ok = peer_get(d->web_port, "/", HARVESTER, &page) && peer_extract(buf_bytes(&page), d->address, sizeof(d->address));
+    ok = peer_get(d->web_port, "/", HARVESTER, &page) &&
+         peer_extract(buf_bytes(&page), d->address, sizeof(d->address));
     buf_free(&page);
     if (!ok)
         return cli_fail(EXIT_SOFTWARE, "demo: the page carried no address");
-    printf("   It reads the page as harvesters do and takes the first address it finds:\n      %s\n", d->address);
-    puts("   No person sees it, and nobody else was ever shown it: it was made for this visit, and the visit was on disk before the page went out.");
+    printf("   It reads the page as harvesters do and takes the first address it finds:\n      %s\n",
+           d->address);
+    puts("   No person sees it, and nobody else was ever shown it: it was made for this visit, and the visit "
+         "was on disk before the page went out.");
     return 0;
 }
 
@@ -119,7 +127,8 @@ static bool start_rbldnsd(struct demo *d)
         if (path_join(d->dir, "zones", dir) == TRAP_OK && freopen("/dev/null", "w", stdout) != NULL &&
             freopen("/dev/null", "w", stderr) != NULL) {
             (void)execlp("rbldnsd", "rbldnsd", "-n", "-c", "1", "-b", bind, "-w", dir, zone, (char *)NULL);
-            (void)execl("/usr/sbin/rbldnsd", "rbldnsd", "-n", "-c", "1", "-b", bind, "-w", dir, zone, (char *)NULL);
+            (void)execl("/usr/sbin/rbldnsd", "rbldnsd", "-n", "-c", "1", "-b", bind, "-w", dir, zone,
+                        (char *)NULL);
         }
         _exit(127);
     }
@@ -140,7 +149,8 @@ static bool wait_listed(struct demo *d)
         struct buf zone;
         bool found = false;
 
-        if (path_join(d->dir, "zones/current/" ZONE ".combined", path) == TRAP_OK && file_slurp(path, 1 << 20, &zone, NULL) == TRAP_OK) {
+        if (path_join(d->dir, "zones/current/" ZONE ".combined", path) == TRAP_OK &&
+            file_slurp(path, 1 << 20, &zone, NULL) == TRAP_OK) {
             found = memmem(zone.p, zone.n, SPAMMER_2, strlen(SPAMMER_2)) != NULL;
             buf_free(&zone);
         }
@@ -166,7 +176,8 @@ static int ask_all(struct demo *d)
     bool ok;
 
     if (!start_rbldnsd(d)) {
-        puts("   rbldnsd is not installed (Debian: apt-get install rbldnsd), so nobody can be asked. The zone file is there all the same.");
+        puts("   rbldnsd is not installed (Debian: apt-get install rbldnsd), so nobody can be asked. The "
+             "zone file is there all the same.");
         return cli_fail(EXIT_UNAVAILABLE, "demo: not shown to its end, because rbldnsd is missing");
     }
     ok = ask(d, "112.20.160.89." ZONE, 1);
@@ -201,7 +212,8 @@ static int play(struct demo *d)
 {
     int code;
 
-    printf("This plays one harvester and two spammers against a real Trapline in %s, on this machine only.\n", d->dir);
+    printf("This plays one harvester and two spammers against a real Trapline in %s, on this machine only.\n",
+           d->dir);
     step(1, "The daemons start: trapweb shows bait, trapsmtp takes mail, trapexport makes the zones.");
     code = start(d);
     if (code == 0) {
@@ -209,13 +221,15 @@ static int play(struct demo *d)
         code = harvest(d);
     }
     if (code == 0) {
-        step(3, "It sells the address. Two spammers who bought it send mail. XCLIENT lets the demo speak for their addresses.");
+        step(3, "It sells the address. Two spammers who bought it send mail. XCLIENT lets the demo speak for "
+                "their addresses.");
         code = mail(d, SPAMMER_1, "offers@bulk-offers.example");
     }
     if (code == 0)
         code = mail(d, SPAMMER_2, "news@more-offers.example");
     if (code == 0) {
-        step(4, "Correlation ties them together; the exporter writes a zone. Why is " SPAMMER_1 " on it? `trapline explain` says:\n");
+        step(4, "Correlation ties them together; the exporter writes a zone. Why is " SPAMMER_1
+                " on it? `trapline explain` says:\n");
         if (!wait_listed(d))
             code = cli_fail(EXIT_SOFTWARE, "demo: the spammers were not on the zone within 10 s");
     }
@@ -226,7 +240,8 @@ static int play(struct demo *d)
         code = ask_all(d);
     }
     if (code == 0)
-        puts("\nCaught: harvester " HARVESTER ", senders " SPAMMER_1 " and " SPAMMER_2 ". rbldnsd answered for all three.");
+        puts("\nCaught: harvester " HARVESTER ", senders " SPAMMER_1 " and " SPAMMER_2
+             ". rbldnsd answered for all three.");
     return code;
 }
 

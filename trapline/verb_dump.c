@@ -1,7 +1,8 @@
 /* verb_dump.c - `trapline dump`: evidence and listings as lines of text, in key order: same log, same bytes.
  *
- * Form:    `trapline-dump 1`, then one line a row: the kind of row, then key=value. Times are microseconds, sources hexadecimal, so that nothing is
- *          rounded. Listings follow for each zone. --json: one document, an object a row.
+ * Form:    `trapline-dump 1`, then one line a row: the kind of row, then key=value. Times are microseconds,
+ *          sources hexadecimal, so that nothing is rounded. Listings follow for each zone. --json: one
+ *          document, an object a row.
  */
 #include "home.h"
 
@@ -26,9 +27,11 @@ static void row_json(struct dump *d, const char *kind, const struct log_field *f
 
     json_object_set_new(o, "row", json_string(kind));
     for (; f->type != LOG_END; f++)
-        json_object_set_new(o, f->key, f->type == LOG_TYPE_STR      ? json_bytes(bytes_str(f->v.str))
-                                       : f->type == LOG_TYPE_PREFIX ? json_prefix(f->v.prefix)
-                                                                    : json_integer(f->type == LOG_TYPE_U64 ? (json_int_t)f->v.u64 : f->v.i64));
+        json_object_set_new(o, f->key,
+                            f->type == LOG_TYPE_STR ? json_bytes(bytes_str(f->v.str))
+                            : f->type == LOG_TYPE_PREFIX
+                                ? json_prefix(f->v.prefix)
+                                : json_integer(f->type == LOG_TYPE_U64 ? (json_int_t)f->v.u64 : f->v.i64));
     fputs(d->rows == 0 ? "\n" : ",\n", stdout);
     (void)json_dumpf(o, stdout, JSON_PRESERVE_ORDER);
     json_decref(o);
@@ -70,9 +73,10 @@ static enum trap_err dump_evidence(struct prefix sender, const struct evidence_r
         char source[17];
 
         (void)snprintf(source, sizeof(source), "%016" PRIx64, r->source);
-        err = ROW(arg, "evidence", LOG_PREFIX("sender", sender), LOG_U64("node", r->node), LOG_STR("source", source),
-                  LOG_STR("class", evidence_class_name(r->klass)), LOG_U64("hour", r->hour), LOG_U64("count", r->count),
-                  LOG_I64("first", r->first.us), LOG_I64("last", r->last.us));
+        err = ROW(arg, "evidence", LOG_PREFIX("sender", sender), LOG_U64("node", r->node),
+                  LOG_STR("source", source), LOG_STR("class", evidence_class_name(r->klass)),
+                  LOG_U64("hour", r->hour), LOG_U64("count", r->count), LOG_I64("first", r->first.us),
+                  LOG_I64("last", r->last.us));
     }
     return err;
 }
@@ -82,17 +86,18 @@ static enum trap_err dump_links(struct prefix harvester, const struct link_row *
     enum trap_err err = TRAP_OK;
 
     for (const struct link_row *r = rows; r < rows + n && err == TRAP_OK; r++)
-        err = ROW(arg, "link", LOG_PREFIX("harvester", harvester), LOG_PREFIX("sender", r->sender), LOG_U64("node", r->node),
-                  LOG_U64("visit", r->visit), LOG_U64("slot", r->slot), LOG_U64("technique", r->technique), LOG_U64("day", r->day),
-                  LOG_U64("count", r->count), LOG_I64("first", r->first.us), LOG_I64("last", r->last.us), LOG_I64("visited", r->visited.us),
-                  LOG_U64("flags", r->visit_flags));
+        err = ROW(arg, "link", LOG_PREFIX("harvester", harvester), LOG_PREFIX("sender", r->sender),
+                  LOG_U64("node", r->node), LOG_U64("visit", r->visit), LOG_U64("slot", r->slot),
+                  LOG_U64("technique", r->technique), LOG_U64("day", r->day), LOG_U64("count", r->count),
+                  LOG_I64("first", r->first.us), LOG_I64("last", r->last.us),
+                  LOG_I64("visited", r->visited.us), LOG_U64("flags", r->visit_flags));
     return err;
 }
 
 static enum trap_err dump_visitor(const struct visitor_row *v, void *arg)
 {
-    return ROW(arg, "visitor", LOG_PREFIX("client", v->client), LOG_U64("count", v->count), LOG_I64("first", v->first.us),
-               LOG_I64("last", v->last.us));
+    return ROW(arg, "visitor", LOG_PREFIX("client", v->client), LOG_U64("count", v->count),
+               LOG_I64("first", v->first.us), LOG_I64("last", v->last.us));
 }
 
 static enum trap_err dump_pending(const struct pending_row *p, void *arg)
@@ -100,8 +105,9 @@ static enum trap_err dump_pending(const struct pending_row *p, void *arg)
     char hit[64];
 
     (void)snprintf(hit, sizeof(hit), "%u/%" PRIu64 "/%u", p->hit_node, p->hit, p->n);
-    return ROW(arg, "pending", LOG_STR("hit", hit), LOG_PREFIX("sender", p->sender), LOG_I64("at", p->at.us), LOG_U64("node", p->node),
-               LOG_U64("epoch", p->epoch), LOG_U64("serial", p->serial), LOG_U64("slot", p->slot));
+    return ROW(arg, "pending", LOG_STR("hit", hit), LOG_PREFIX("sender", p->sender), LOG_I64("at", p->at.us),
+               LOG_U64("node", p->node), LOG_U64("epoch", p->epoch), LOG_U64("serial", p->serial),
+               LOG_U64("slot", p->slot));
 }
 
 static enum trap_err dump_listings(struct dump *d, const struct export_listings *l)
@@ -112,9 +118,11 @@ static enum trap_err dump_listings(struct dump *d, const struct export_listings 
     if (l->listings.guard_missing)
         err = ROW(d, "guard-missing", LOG_STR("policy", policy), LOG_STR("kind", kind));
     for (const struct listing *x = l->listings.v; x < l->listings.v + l->listings.n && err == TRAP_OK; x++)
-        err = ROW(d, "listing", LOG_STR("policy", policy), LOG_STR("kind", kind), LOG_PREFIX("prefix", x->prefix), LOG_PREFIX("key", x->key),
-                  LOG_STR("reason", x->reason == LISTING_DENY ? "deny" : "evidence"), LOG_I64("since", x->since.us), LOG_I64("until", x->until.us),
-                  LOG_U64("score", x->score_milli), LOG_U64("messages", x->messages), LOG_U64("sources", x->sources));
+        err = ROW(
+            d, "listing", LOG_STR("policy", policy), LOG_STR("kind", kind), LOG_PREFIX("prefix", x->prefix),
+            LOG_PREFIX("key", x->key), LOG_STR("reason", x->reason == LISTING_DENY ? "deny" : "evidence"),
+            LOG_I64("since", x->since.us), LOG_I64("until", x->until.us), LOG_U64("score", x->score_milli),
+            LOG_U64("messages", x->messages), LOG_U64("sources", x->sources));
     return err;
 }
 
@@ -141,11 +149,16 @@ static int dump(struct home *h, struct dump d)
     if (err == TRAP_OK)
         err = export_scratch_open(h->config, h->mint, d.as_of, h->config->state_dir, &scratch, &why);
     if (err == TRAP_OK)
-        printf(d.json ? "{\"trapline-dump\": 1, \"as_of\": %" PRId64 ", \"rows\": [" : "trapline-dump 1 as_of=%" PRId64 "\n", d.as_of.us);
+        printf(d.json ? "{\"trapline-dump\": 1, \"as_of\": %" PRId64 ", \"rows\": ["
+                      : "trapline-dump 1 as_of=%" PRId64 "\n",
+               d.as_of.us);
     if (err == TRAP_OK)
         err = dump_rows(&d, export_scratch_derived(scratch));
     if (err == TRAP_OK) {
-        const struct export_env env = { .config = h->config, .plan = &plan, .key = h->policy_key, .derived = export_scratch_derived(scratch),
+        const struct export_env env = { .config = h->config,
+                                        .plan = &plan,
+                                        .key = h->policy_key,
+                                        .derived = export_scratch_derived(scratch),
                                         .acts = h->acts };
 
         err = export_evaluate(&env, d.as_of, NULL, &eval, &why);

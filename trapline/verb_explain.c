@@ -1,4 +1,5 @@
-/* verb_explain.c - `trapline explain`: everything that is known of one address, and what the rules make of it. */
+/* verb_explain.c - `trapline explain`: everything that is known of one address, and what the rules make of
+ * it. */
 #include "report.h"
 
 #include <base/daemon.h>
@@ -17,7 +18,8 @@ static int explain_ip(struct cli *cli, struct home *h, struct prefix key)
         return code;
     }
     if (cli->json)
-        return cli_json(json_pack("{s:o, s:s?, s:o, s:o}", "key", json_prefix(key), "special_use", special, "sender", sender, "harvester", harvester));
+        return cli_json(json_pack("{s:o, s:s?, s:o, s:o}", "key", json_prefix(key), "special_use", special,
+                                  "sender", sender, "harvester", harvester));
     if (special != NULL)
         printf("This is special-use space (%s): it is never listed.\n\n", special);
     report_print_sender(sender);
@@ -63,7 +65,9 @@ static int explain_any(struct cli *cli, struct home *h, const char *word)
     if (bytes_find(bytes_str(word), '@') < strlen(word))
         return explain_address(cli, h, bytes_str(word));
     if (cli_prefix(word, &key) != TRAP_OK)
-        return cli_fail(EXIT_USAGE, "explain: \"%s\" is neither an IP address, a prefix nor an e-mail address", cli_text(bytes_str(word)));
+        return cli_fail(EXIT_USAGE,
+                        "explain: \"%s\" is neither an IP address, a prefix nor an e-mail address",
+                        cli_text(bytes_str(word)));
     return explain_ip(cli, h, key);
 }
 
@@ -74,8 +78,8 @@ static int trace_address(struct cli *cli, struct home *h, const char *word)
     return explain_address(cli, h, bytes_str(word));
 }
 
-static int one_side(struct cli *cli, struct home *h, const char *word, json_t *(*gather)(struct home *, struct prefix, int *),
-                    void (*print)(const json_t *))
+static int one_side(struct cli *cli, struct home *h, const char *word,
+                    json_t *(*gather)(struct home *, struct prefix, int *), void (*print)(const json_t *))
 {
     struct prefix key;
     int code = 0;

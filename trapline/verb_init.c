@@ -45,8 +45,11 @@ static bool dir_is_empty(const char *path, struct err_text *why)
             empty = false;
     (void)closedir(d);
     if (!empty)
-        err_text_set(why, "%s is not empty: init never overwrites; name a new directory, or use the installation there with "
-                          "`trapline run -c %s/trapline.conf`", path, path);
+        err_text_set(why,
+                     "%s is not empty: init never overwrites; name a new directory, or use the installation "
+                     "there with "
+                     "`trapline run -c %s/trapline.conf`",
+                     path, path);
     return empty;
 }
 
@@ -56,38 +59,53 @@ static void add_domains(struct buf *b, const struct init *in)
         buf_addf(b, "trap_domain \"%s\" { class = \"minted\"  unknown = \"reject\" }\n", in->domains[i]);
 }
 
-/* The zones of a first installation are named below the first trap domain; trying on one machine publishes at once. */
+/* The zones of a first installation are named below the first trap domain; trying on one machine publishes at
+ * once. */
 static void config_text(struct buf *b, const struct init *in)
 {
     const char *publish = in->trying ? "live" : "shadow";
 
-    buf_addf(b, "# Trapline, made by `trapline init`. Every key: trapline.conf(5). After a change: trapline check -c THIS_FILE\n\n"
-                "state_dir = \"%s\"\nnode_id   = %d\n\n", in->dir, INIT_NODE_ID);
+    buf_addf(b,
+             "# Trapline, made by `trapline init`. Every key: trapline.conf(5). After a change: trapline "
+             "check -c THIS_FILE\n\n"
+             "state_dir = \"%s\"\nnode_id   = %d\n\n",
+             in->dir, INIT_NODE_ID);
     if (in->trying)
-        buf_add_str(b, "# trap.test exists only on this machine: for trying. Put your own trap domains here, with MX records that\n"
+        buf_add_str(b, "# trap.test exists only on this machine: for trying. Put your own trap domains here, "
+                       "with MX records that\n"
                        "# point to this host, and make a new installation for them.\n");
     else
-        buf_add_str(b, "# Domains whose addresses nobody else ever got. Their MX records point to this host.\n");
+        buf_add_str(b,
+                    "# Domains whose addresses nobody else ever got. Their MX records point to this host.\n");
     add_domains(b, in);
-    buf_addf(b, "\nweb {\n    listen = {\"127.0.0.1:8080\"}\n"
-                "    # The reverse proxy in front, which adds X-Forwarded-For. Nobody else is believed.\n"
-                "    trusted_proxies = {\"127.0.0.1/32\"}\n}\n\n"
-                "smtp {\n    listen = {%s}\n    hostname = \"%s\"\n%s}\n\n",
+    buf_addf(b,
+             "\nweb {\n    listen = {\"127.0.0.1:8080\"}\n"
+             "    # The reverse proxy in front, which adds X-Forwarded-For. Nobody else is believed.\n"
+             "    trusted_proxies = {\"127.0.0.1/32\"}\n}\n\n"
+             "smtp {\n    listen = {%s}\n    hostname = \"%s\"\n%s}\n\n",
              in->trying ? "\"127.0.0.1:2525\"" : "\"0.0.0.0:25\", \"[::]:25\"", in->hostname,
              in->trying ? "    # May say whom it speaks for (swaks --xclient): for trying on this machine.\n"
-                          "    xclient_from = {\"127.0.0.1/32\"}\n" : "");
-    buf_add_str(b, "# Never listed, whatever the evidence: your own networks and those of your customers.\nnever_list = {}\n\n");
+                          "    xclient_from = {\"127.0.0.1/32\"}\n"
+                        : "");
+    buf_add_str(b, "# Never listed, whatever the evidence: your own networks and those of your "
+                   "customers.\nnever_list = {}\n\n");
     if (in->trying)
-        buf_add_str(b, "# The guard keeps the outbound servers of big mail providers off the senders zones. Off: only for trying.\nguard = \"off\"\n\n");
+        buf_add_str(b, "# The guard keeps the outbound servers of big mail providers off the senders zones. "
+                       "Off: only for trying.\nguard = \"off\"\n\n");
     else
-        buf_add_str(b, "# The guard keeps the outbound servers of big mail providers off the senders zones. Name files with their networks, one\n"
-                       "# CIDR a line, not older than 7 days; while there are none, no senders zone is published.\n"
-                       "guard = \"on\"\nguard_files = {}\n\n");
-    buf_addf(b, "policy \"standard\" { preset = \"standard\" }\n\n"
-                "# \"shadow\" zones are written and counted, but not into the directory that rbldnsd serves. Look first, then say \"live\".\n"
-                "zone \"bl.%s\" { kind = \"combined\"  policy = \"standard\"  publish = \"%s\" }\n\n"
-                "export { dir = \"%s/zones\"  interval = \"1s\"  full_interval = \"10m\"  stale_after = \"6h\" }\n",
-             in->domains[0], publish, in->dir);
+        buf_add_str(
+            b, "# The guard keeps the outbound servers of big mail providers off the senders zones. Name "
+               "files with their networks, one\n"
+               "# CIDR a line, not older than 7 days; while there are none, no senders zone is published.\n"
+               "guard = \"on\"\nguard_files = {}\n\n");
+    buf_addf(
+        b,
+        "policy \"standard\" { preset = \"standard\" }\n\n"
+        "# \"shadow\" zones are written and counted, but not into the directory that rbldnsd serves. Look "
+        "first, then say \"live\".\n"
+        "zone \"bl.%s\" { kind = \"combined\"  policy = \"standard\"  publish = \"%s\" }\n\n"
+        "export { dir = \"%s/zones\"  interval = \"1s\"  full_interval = \"10m\"  stale_after = \"6h\" }\n",
+        in->domains[0], publish, in->dir);
 }
 
 static enum trap_err make_keys(const char *dir, struct err_text *why)
@@ -126,8 +144,8 @@ static enum trap_err make_dirs(const char *dir, struct err_text *why)
     return err;
 }
 
-/* The text must pass our own parser before anything else is made: a wrong word on the command line is said first, without FILE:LINE,
- * because that file is gone again. */
+/* The text must pass our own parser before anything else is made: a wrong word on the command line is said
+ * first, without FILE:LINE, because that file is gone again. */
 static int check_text(struct bytes text, const char *dir)
 {
     struct config *c = NULL;
@@ -220,7 +238,9 @@ int verb_init(struct cli *cli)
     if (in.trying)
         in.domains[in.domain_count++] = "trap.test";
     if (in.hostname == NULL && !in.trying)
-        return cli_fail(EXIT_USAGE, "--hostname is needed with --domain: the name that the MX records of the trap domains point to");
+        return cli_fail(
+            EXIT_USAGE,
+            "--hostname is needed with --domain: the name that the MX records of the trap domains point to");
     if (in.hostname == NULL)
         in.hostname = "mx.trap.test";
 
@@ -232,8 +252,11 @@ int verb_init(struct cli *cli)
         return code;
     printf("Made %s: trapline.conf, keys, databases.\n", in.dir);
     if (in.trying)
-        puts("Trap domain: trap.test. It is only for trying on this machine; real bait needs --domain with a domain of your own.");
+        puts("Trap domain: trap.test. It is only for trying on this machine; real bait needs --domain with a "
+             "domain of your own.");
     printf("Next: look through %s/trapline.conf, then `trapline run -c %s/trapline.conf`.\n", in.dir, in.dir);
-    printf("Keep a copy of the keys elsewhere: `trapline keys export -c %s/trapline.conf`. Losing them loses every address.\n", in.dir);
+    printf("Keep a copy of the keys elsewhere: `trapline keys export -c %s/trapline.conf`. Losing them loses "
+           "every address.\n",
+           in.dir);
     return 0;
 }

@@ -52,7 +52,8 @@ static int ask_passphrase(char *out, size_t max, size_t *len_out)
             return cli_fail(EXIT_USAGE, "keys export: the two are not the same");
     }
     if (*len_out < PASSPHRASE_MIN)
-        return cli_fail(EXIT_USAGE, "keys export: the passphrase needs at least %d characters", PASSPHRASE_MIN);
+        return cli_fail(EXIT_USAGE, "keys export: the passphrase needs at least %d characters",
+                        PASSPHRASE_MIN);
     return 0;
 }
 
@@ -60,7 +61,9 @@ static int record_export(const struct config *c)
 {
     struct err_text why = { "" };
     struct store_db *db = NULL;
-    struct act act = { .kind = ACT_KEYS_EXPORTED, .at = wall_now(), .subject = BYTES("master"), .who = home_operator() };
+    struct act act = {
+        .kind = ACT_KEYS_EXPORTED, .at = wall_now(), .subject = BYTES("master"), .who = home_operator()
+    };
     enum trap_err err = store_open(c->state_dir, STORE_ACTS, STORE_WRITE, &db, &why);
 
     if (err == TRAP_OK)

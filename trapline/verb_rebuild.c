@@ -37,13 +37,17 @@ static int rebuild(struct home *h, struct store_db *derived, uint32_t batch, boo
     const uint64_t total = r.visits + r.hits + r.sessions;
     const int64_t ms = mono_diff(mono_now(), start).ms + 1;
     if (json)
-        return cli_json(json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "visits", (json_int_t)r.visits, "hits", (json_int_t)r.hits,
-                                  "sessions", (json_int_t)r.sessions, "resolved", (json_int_t)r.resolved, "pending", (json_int_t)r.pending,
-                                  "forged", (json_int_t)r.forged, "static", (json_int_t)r.static_traps, "ms", (json_int_t)ms));
-    printf("Folded %llu visits, %llu hits, %llu session records in %.1f s (%llu records/s).\n", (unsigned long long)r.visits,
-           (unsigned long long)r.hits, (unsigned long long)r.sessions, (double)ms / 1000.0, (unsigned long long)(total * 1000 / (uint64_t)ms));
-    printf("Minted addresses: %llu resolved, %llu pending, %llu aged, %llu forged. Static traps: %llu.\n", (unsigned long long)r.resolved,
-           (unsigned long long)r.pending, (unsigned long long)r.aged, (unsigned long long)r.forged, (unsigned long long)r.static_traps);
+        return cli_json(json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "visits", (json_int_t)r.visits,
+                                  "hits", (json_int_t)r.hits, "sessions", (json_int_t)r.sessions, "resolved",
+                                  (json_int_t)r.resolved, "pending", (json_int_t)r.pending, "forged",
+                                  (json_int_t)r.forged, "static", (json_int_t)r.static_traps, "ms",
+                                  (json_int_t)ms));
+    printf("Folded %llu visits, %llu hits, %llu session records in %.1f s (%llu records/s).\n",
+           (unsigned long long)r.visits, (unsigned long long)r.hits, (unsigned long long)r.sessions,
+           (double)ms / 1000.0, (unsigned long long)(total * 1000 / (uint64_t)ms));
+    printf("Minted addresses: %llu resolved, %llu pending, %llu aged, %llu forged. Static traps: %llu.\n",
+           (unsigned long long)r.resolved, (unsigned long long)r.pending, (unsigned long long)r.aged,
+           (unsigned long long)r.forged, (unsigned long long)r.static_traps);
     return 0;
 }
 

@@ -13,7 +13,8 @@ static enum trap_err copy_kind(const struct act *a, void *arg)
     return TRAP_OK;
 }
 
-/* Traps are taken back with `trap retire`, which also makes the snapshot anew; other acts tell what happened and stay. */
+/* Traps are taken back with `trap retire`, which also makes the snapshot anew; other acts tell what happened
+ * and stay. */
 static int check_kind(uint8_t kind, uint64_t seq)
 {
     if (kind == ACT_ALLOW || kind == ACT_DENY || kind == ACT_DELIST)
@@ -27,8 +28,11 @@ static int check_kind(uint8_t kind, uint64_t seq)
 
 static int revoke(struct cli *cli, struct store_db *db, uint64_t seq, const char *reason)
 {
-    struct act act = { .kind = ACT_REVOKE, .at = wall_now(), .subject = bytes_str(cli->argv[0]),
-                       .who = home_operator(), .why = bytes_str(reason) };
+    struct act act = { .kind = ACT_REVOKE,
+                       .at = wall_now(),
+                       .subject = bytes_str(cli->argv[0]),
+                       .who = home_operator(),
+                       .why = bytes_str(reason) };
     struct err_text why = { "" };
     uint64_t last = 0;
     uint8_t kind = 0;
@@ -44,10 +48,10 @@ static int revoke(struct cli *cli, struct store_db *db, uint64_t seq, const char
     if (err != TRAP_OK)
         return cli_fail_err(err, &why);
     if (cli->json)
-        return cli_json(json_pack("{s:I, s:s, s:I}", "act", (json_int_t)act.seq, "kind", act_kind_name(act.kind), "revokes",
-                                  (json_int_t)seq));
-    printf("Act %llu on record: act %llu (%s) is taken back with the next zone set.\n", (unsigned long long)act.seq,
-           (unsigned long long)seq, act_kind_name(kind));
+        return cli_json(json_pack("{s:I, s:s, s:I}", "act", (json_int_t)act.seq, "kind",
+                                  act_kind_name(act.kind), "revokes", (json_int_t)seq));
+    printf("Act %llu on record: act %llu (%s) is taken back with the next zone set.\n",
+           (unsigned long long)act.seq, (unsigned long long)seq, act_kind_name(kind));
     return 0;
 }
 

@@ -11,7 +11,8 @@
 
 #include <stdio.h>
 
-/* A daemon writes its pid into the lock file of the database it writes. Trying the lock itself could make a daemon's start fail. */
+/* A daemon writes its pid into the lock file of the database it writes. Trying the lock itself could make a
+ * daemon's start fail. */
 static bool daemon_runs(const struct home *h, enum store_file f, const char *program)
 {
     struct buf text;
@@ -19,15 +20,18 @@ static bool daemon_runs(const struct home *h, enum store_file f, const char *pro
     uint32_t pid = 0;
     bool runs = false;
 
-    (void)snprintf(name, sizeof(name), "%.*s.lock", (int)strcspn(store_file_name(f), "."), store_file_name(f));
+    (void)snprintf(name, sizeof(name), "%.*s.lock", (int)strcspn(store_file_name(f), "."),
+                   store_file_name(f));
     config_state_path(h->config, name, path);
     if (file_slurp(path, 64, &text, NULL) != TRAP_OK)
         return false;
-    if (num_u32(bytes_take(buf_bytes(&text), bytes_find(buf_bytes(&text), '\n')), 1, UINT32_MAX, &pid) == TRAP_OK) {
+    if (num_u32(bytes_take(buf_bytes(&text), bytes_find(buf_bytes(&text), '\n')), 1, UINT32_MAX, &pid) ==
+        TRAP_OK) {
         buf_free(&text);
         (void)snprintf(path, sizeof(path), "/proc/%u/comm", pid);
         if (file_slurp(path, 64, &text, NULL) == TRAP_OK)
-            runs = bytes_eq(bytes_take(buf_bytes(&text), bytes_find(buf_bytes(&text), '\n')), bytes_str(program));
+            runs = bytes_eq(bytes_take(buf_bytes(&text), bytes_find(buf_bytes(&text), '\n')),
+                            bytes_str(program));
     }
     buf_free(&text);
     return runs;
@@ -35,18 +39,25 @@ static bool daemon_runs(const struct home *h, enum store_file f, const char *pro
 
 static json_t *gather_daemons(const struct home *h)
 {
-    static const struct { const char *name; enum store_file file; } daemons[] = {
-        { "trapweb", STORE_VISITS }, { "trapsmtp", STORE_HITS }, { "trapexport", STORE_DERIVED },
+    static const struct {
+        const char *name;
+        enum store_file file;
+    } daemons[] = {
+        { "trapweb", STORE_VISITS },
+        { "trapsmtp", STORE_HITS },
+        { "trapexport", STORE_DERIVED },
     };
     json_t *list = json_array();
 
     for (size_t i = 0; i < sizeof(daemons) / sizeof(daemons[0]); i++)
-        json_array_append_new(list, json_pack("{s:s, s:b}", "name", daemons[i].name, "running", daemon_runs(h, daemons[i].file, daemons[i].name)));
+        json_array_append_new(list, json_pack("{s:s, s:b}", "name", daemons[i].name, "running",
+                                              daemon_runs(h, daemons[i].file, daemons[i].name)));
     return list;
 }
 
 static enum trap_err add_log(json_t *list, struct home *h, const char *name, enum record_log log,
-                             enum trap_err (*bounds)(struct store_db *, uint64_t *, uint64_t *), struct store_db *db)
+                             enum trap_err (*bounds)(struct store_db *, uint64_t *, uint64_t *),
+                             struct store_db *db)
 {
     uint64_t last = 0, erased = 0, folded = 0;
     enum trap_err err = bounds(db, &last, &erased);
@@ -54,8 +65,9 @@ static enum trap_err add_log(json_t *list, struct home *h, const char *name, enu
     if (err == TRAP_OK)
         err = derived_mark_get(h->derived, h->config->node_id, log, &folded);
     if (err == TRAP_OK)
-        json_array_append_new(list, json_pack("{s:s, s:I, s:I, s:I}", "log", name, "records", (json_int_t)(last - erased), "last", (json_int_t)last,
-                                              "folded", (json_int_t)folded));
+        json_array_append_new(list, json_pack("{s:s, s:I, s:I, s:I}", "log", name, "records",
+                                              (json_int_t)(last - erased), "last", (json_int_t)last, "folded",
+                                              (json_int_t)folded));
     return err;
 }
 
@@ -69,7 +81,9 @@ static enum trap_err count_dataset(const struct current_dataset *d, void *arg)
 {
     struct zone_count *c = arg;
     const struct bytes name = bytes_str(d->name), zone = bytes_str(c->zone->name);
-    const bool inside = bytes_has_isuffix(name, zone) && (name.n == zone.n || (c->zone->kind == ZONE_COMBINED && name.p[name.n - zone.n - 1] == '.'));
+    const bool inside =
+        bytes_has_isuffix(name, zone) &&
+        (name.n == zone.n || (c->zone->kind == ZONE_COMBINED && name.p[name.n - zone.n - 1] == '.'));
 
     if (inside && d->live == c->zone->live)
         c->entries += (json_int_t)d->entries;
@@ -86,8 +100,9 @@ static enum trap_err gather_zones(struct home *h, json_t *list)
 
         if (err != TRAP_OK && err != TRAP_ENOENT)
             return err;
-        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:I}", "zone", z->name, "policy", z->policy, "publish", z->live ? "live" : "shadow",
-                                              "entries", count.entries));
+        json_array_append_new(list,
+                              json_pack("{s:s, s:s, s:s, s:I}", "zone", z->name, "policy", z->policy,
+                                        "publish", z->live ? "live" : "shadow", "entries", count.entries));
     }
     return TRAP_OK;
 }
@@ -113,8 +128,10 @@ static enum trap_err gather(struct home *h, json_t *doc)
         return err;
     err = published_last(h->published, &set);
     if (err == TRAP_OK)
-        json_object_set_new(doc, "published", json_pack("{s:I, s:o, s:o, s:I}", "serial", (json_int_t)set.serial, "as_of", json_wall(set.as_of), "at",
-                                                        json_wall(set.at), "entries", (json_int_t)set.entries));
+        json_object_set_new(doc, "published",
+                            json_pack("{s:I, s:o, s:o, s:I}", "serial", (json_int_t)set.serial, "as_of",
+                                      json_wall(set.as_of), "at", json_wall(set.at), "entries",
+                                      (json_int_t)set.entries));
     return err == TRAP_ENOENT ? TRAP_OK : err;
 }
 
@@ -129,18 +146,23 @@ static void print_text(const json_t *doc)
         printf("%-9s %-10s %s\n", i == 0 ? "daemons" : "", json_string_value(json_object_get(o, "name")),
                json_is_true(json_object_get(o, "running")) ? "running" : "not running");
     json_array_foreach(json_object_get(doc, "logs"), i, o)
-        printf("%-9s %-10s %lld on record, folded up to %lld of %lld\n", i == 0 ? "log" : "", json_string_value(json_object_get(o, "log")),
-               (long long)json_integer_value(json_object_get(o, "records")), (long long)json_integer_value(json_object_get(o, "folded")),
+        printf("%-9s %-10s %lld on record, folded up to %lld of %lld\n", i == 0 ? "log" : "",
+               json_string_value(json_object_get(o, "log")),
+               (long long)json_integer_value(json_object_get(o, "records")),
+               (long long)json_integer_value(json_object_get(o, "folded")),
                (long long)json_integer_value(json_object_get(o, "last")));
     if (published == NULL)
         puts("published nothing yet");
     else
-        printf("published set %lld at %s, %lld entries\n", (long long)json_integer_value(json_object_get(published, "serial")),
-               json_string_value(json_object_get(published, "at")), (long long)json_integer_value(json_object_get(published, "entries")));
-    json_array_foreach(json_object_get(doc, "zones"), i, o)
-        printf("%-9s %s: %lld entries by policy %s, %s\n", i == 0 ? "zones" : "", json_string_value(json_object_get(o, "zone")),
-               (long long)json_integer_value(json_object_get(o, "entries")), json_string_value(json_object_get(o, "policy")),
-               json_string_value(json_object_get(o, "publish")));
+        printf("published set %lld at %s, %lld entries\n",
+               (long long)json_integer_value(json_object_get(published, "serial")),
+               json_string_value(json_object_get(published, "at")),
+               (long long)json_integer_value(json_object_get(published, "entries")));
+    json_array_foreach(json_object_get(doc, "zones"), i, o) printf(
+        "%-9s %s: %lld entries by policy %s, %s\n", i == 0 ? "zones" : "",
+        json_string_value(json_object_get(o, "zone")),
+        (long long)json_integer_value(json_object_get(o, "entries")),
+        json_string_value(json_object_get(o, "policy")), json_string_value(json_object_get(o, "publish")));
 }
 
 int verb_status(struct cli *cli)

@@ -1,4 +1,5 @@
-/* verb_trap.c - `trapline trap add|import|retire|list`: static traps by act; the snapshot is made anew after each change. */
+/* verb_trap.c - `trapline trap add|import|retire|list`: static traps by act; the snapshot is made anew after
+ * each change. */
 #include "home.h"
 
 #include <base/buf.h>
@@ -14,7 +15,8 @@ enum { IMPORT_MAX_BYTES = 1 << 30 };
 
 static bool class_ok(struct bytes word)
 {
-    return bytes_eq(word, BYTES("pristine")) || bytes_eq(word, BYTES("recycled")) || bytes_eq(word, BYTES("typo"));
+    return bytes_eq(word, BYTES("pristine")) || bytes_eq(word, BYTES("recycled")) ||
+           bytes_eq(word, BYTES("typo"));
 }
 
 /* local@domain or a domain: no blanks, no control characters, a dot in the domain, at most one '@'. */
@@ -23,7 +25,8 @@ static bool subject_ok(struct bytes s)
     const size_t at = bytes_find(s, '@');
     const struct bytes domain = at == s.n ? s : bytes_skip(s, at + 1);
 
-    if (s.n == 0 || s.n > 320 || at == 0 || domain.n == 0 || bytes_find(domain, '@') != domain.n || bytes_find(domain, '.') == domain.n)
+    if (s.n == 0 || s.n > 320 || at == 0 || domain.n == 0 || bytes_find(domain, '@') != domain.n ||
+        bytes_find(domain, '.') == domain.n)
         return false;
     for (size_t i = 0; i < s.n; i++)
         if (s.p[i] <= ' ' || s.p[i] == 0x7f)
@@ -52,9 +55,12 @@ static enum trap_err flush(struct trap_change *t, struct err_text *why)
     return err;
 }
 
-static enum trap_err push(struct trap_change *t, enum act_kind kind, struct bytes subject, struct bytes detail, struct err_text *why)
+static enum trap_err push(struct trap_change *t, enum act_kind kind, struct bytes subject,
+                          struct bytes detail, struct err_text *why)
 {
-    t->batch[t->pending++] = (struct act){ .kind = (uint8_t)kind, .at = wall_now(), .subject = subject, .detail = detail, .who = t->who };
+    t->batch[t->pending++] = (struct act){
+        .kind = (uint8_t)kind, .at = wall_now(), .subject = subject, .detail = detail, .who = t->who
+    };
     return t->pending == ACT_BATCH_MAX ? flush(t, why) : TRAP_OK;
 }
 
@@ -81,7 +87,10 @@ static int import_lines(struct trap_change *t, const char *path, struct bytes te
         address = bytes_take(line, first_blank(line));
         klass = bytes_trim(bytes_skip(line, address.n));
         if (!subject_ok(address) || !class_ok(klass))
-            return cli_fail(EXIT_USAGE, "%s:%u: expected `ADDRESS CLASS` with class pristine, recycled or typo; nothing was imported", path, number);
+            return cli_fail(
+                EXIT_USAGE,
+                "%s:%u: expected `ADDRESS CLASS` with class pristine, recycled or typo; nothing was imported",
+                path, number);
         if (!apply)
             continue;
         const enum trap_err err = push(t, ACT_TRAP_ADD, address, klass, &why);
@@ -100,7 +109,8 @@ static int import(struct trap_change *t, const char *path)
 
     if (err != TRAP_OK)
         return cli_fail_err(err, &why);
-    code = import_lines(t, path, buf_bytes(&text), false); /* all lines are checked before the first is used */
+    code =
+        import_lines(t, path, buf_bytes(&text), false); /* all lines are checked before the first is used */
     if (code == 0)
         code = import_lines(t, path, buf_bytes(&text), true);
     if (code == 0) {
@@ -128,7 +138,8 @@ static int check_retire(const struct config *c, struct bytes subject)
     trapdir_free(&dir);
     if (answer == TRAPDIR_TRAP || (at == subject.n && answer != TRAPDIR_FOREIGN))
         return 0;
-    return cli_fail(EXIT_USAGE, "trap: %s is not a static trap; `trapline trap list` shows them", cli_text(subject));
+    return cli_fail(EXIT_USAGE, "trap: %s is not a static trap; `trapline trap list` shows them",
+                    cli_text(subject));
 }
 
 static int change_one(struct trap_change *t, enum act_kind kind, struct bytes subject, struct bytes detail)
@@ -181,12 +192,14 @@ static int change(struct cli *cli, int (*todo)(struct trap_change *, struct cli 
 
 static int do_add(struct trap_change *t, struct cli *cli)
 {
-    return cli->argc != 3 ? cli_usage("trap") : change_one(t, ACT_TRAP_ADD, bytes_str(cli->argv[1]), bytes_str(cli->argv[2]));
+    return cli->argc != 3 ? cli_usage("trap")
+                          : change_one(t, ACT_TRAP_ADD, bytes_str(cli->argv[1]), bytes_str(cli->argv[2]));
 }
 
 static int do_retire(struct trap_change *t, struct cli *cli)
 {
-    return cli->argc != 2 ? cli_usage("trap") : change_one(t, ACT_TRAP_RETIRE, bytes_str(cli->argv[1]), BYTES(""));
+    return cli->argc != 2 ? cli_usage("trap")
+                          : change_one(t, ACT_TRAP_RETIRE, bytes_str(cli->argv[1]), BYTES(""));
 }
 
 static int do_import(struct trap_change *t, struct cli *cli)
@@ -199,8 +212,11 @@ static enum trap_err list_one(const struct trapdir_entry *e, void *arg)
     json_t *list = arg;
 
     if (list != NULL)
-        return json_array_append_new(list, json_pack("{s:o, s:s, s:s}", "trap", json_bytes(e->address), "class", rcpt_class_name(e->rcpt_class),
-                                                     "from", e->origin)) == 0 ? TRAP_OK : TRAP_ENOMEM;
+        return json_array_append_new(list,
+                                     json_pack("{s:o, s:s, s:s}", "trap", json_bytes(e->address), "class",
+                                               rcpt_class_name(e->rcpt_class), "from", e->origin)) == 0
+                   ? TRAP_OK
+                   : TRAP_ENOMEM;
     printf("%-50s %-10s %s\n", cli_text(e->address), rcpt_class_name(e->rcpt_class), e->origin);
     return TRAP_OK;
 }
@@ -230,8 +246,13 @@ static int list(struct cli *cli)
 
 int verb_trap(struct cli *cli)
 {
-    static const struct { const char *name; int (*todo)(struct trap_change *, struct cli *); } kinds[] = {
-        { "add", do_add }, { "import", do_import }, { "retire", do_retire },
+    static const struct {
+        const char *name;
+        int (*todo)(struct trap_change *, struct cli *);
+    } kinds[] = {
+        { "add", do_add },
+        { "import", do_import },
+        { "retire", do_retire },
     };
     const int usage = cli_words(cli, "trap", 1, 3);
 

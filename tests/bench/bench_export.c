@@ -1,5 +1,5 @@
-/* bench_export.c - writes a zone of COUNT listings as DIR/zone, reads it back with our own checker (which hashes it): `bench_export DIR COUNT`.
- * Prints `seconds=… entries=…`.
+/* bench_export.c - writes a zone of COUNT listings as DIR/zone, reads it back with our own checker (which
+ * hashes it): `bench_export DIR COUNT`. Prints `seconds=… entries=…`.
  */
 #include <base/daemon.h>
 #include <base/num.h>
@@ -16,8 +16,20 @@ static int run(int dir, const struct zone_entries *e, wall_t now)
 {
     const struct strings ns = { NULL, 0 };
     const struct zone_file file = {
-        .head = { .zone = "bl.trap.test", .ns = &ns, .contact = "", .serial = 1, .ttl_s = 300, .refresh_s = 600, .stale_s = 21600, .as_of = now },
-        .section = { { .type = ZONE_TYPE_IP4, .subzones = "", .code = 2, .text = "Sent mail to a trap, see http://bl.trap.test/$", .v = e->v, .n = e->n } },
+        .head = { .zone = "bl.trap.test",
+                  .ns = &ns,
+                  .contact = "",
+                  .serial = 1,
+                  .ttl_s = 300,
+                  .refresh_s = 600,
+                  .stale_s = 21600,
+                  .as_of = now },
+        .section = { { .type = ZONE_TYPE_IP4,
+                       .subzones = "",
+                       .code = 2,
+                       .text = "Sent mail to a trap, see http://bl.trap.test/$",
+                       .v = e->v,
+                       .n = e->n } },
         .section_count = 1,
     };
     struct zone_facts facts;
@@ -33,7 +45,8 @@ static int run(int dir, const struct zone_entries *e, wall_t now)
         fprintf(stderr, "%s\n", why.text);
         return EXIT_SOFTWARE;
     }
-    printf("seconds=%.3f entries=%" PRIu64 "\n", (double)mono_diff(mono_now(), start).ms / 1000.0, facts.entries);
+    printf("seconds=%.3f entries=%" PRIu64 "\n", (double)mono_diff(mono_now(), start).ms / 1000.0,
+           facts.entries);
     return 0;
 }
 
@@ -51,8 +64,13 @@ int main(int argc, char **argv)
         return EXIT_IOERR;
     for (uint32_t i = 0; i < count; i++) { /* public addresses in order, not adjacent */
         const uint32_t a = 0x0b000000u + i * 97u;
-        const struct zone_entry x = { .prefix = prefix_of(ip_v4((uint8_t)(a >> 24), (uint8_t)(a >> 16), (uint8_t)(a >> 8), (uint8_t)a), 128),
-                                      .reason = LISTING_EVIDENCE, .value = 0x7f000002, .until = { now.us + WALL_US_PER_DAY } };
+        const struct zone_entry x = {
+            .prefix =
+                prefix_of(ip_v4((uint8_t)(a >> 24), (uint8_t)(a >> 16), (uint8_t)(a >> 8), (uint8_t)a), 128),
+            .reason = LISTING_EVIDENCE,
+            .value = 0x7f000002,
+            .until = { now.us + WALL_US_PER_DAY }
+        };
 
         if (zone_entries_add(&e, x) != TRAP_OK)
             return EXIT_OSERR;

@@ -1,7 +1,8 @@
 /* bench_generate.c - fills the logs of an installation with a skewed load: `bench_generate DIR HITS`.
  *
- * One visit for five hits; one sender for ten hits, a tenth of the senders send half of the mail; nine of ten hits go to minted
- * addresses, the rest to a static trap. Numbers come from a fixed seed. Prints `visits=… hits=…`.
+ * One visit for five hits; one sender for ten hits, a tenth of the senders send half of the mail; nine of ten
+ * hits go to minted addresses, the rest to a static trap. Numbers come from a fixed seed. Prints `visits=…
+ * hits=…`.
  */
 #include <base/daemon.h>
 #include <base/num.h>
@@ -62,8 +63,11 @@ static int make_visits(const char *dir, uint64_t count, wall_t start)
     for (uint64_t done = 0; done < count;) {
         for (size_t i = 0; i < WAVE && done < count; i++, done++) {
             jobs[i] = (struct visit_job){ .job.done = visit_done };
-            jobs[i].visit = (struct visit){ .at = { start.us + (int64_t)done * 1000 }, .client = public_ip(next_random() % (count / 2 + 1)),
-                                            .site = BYTES("www.example.com"), .page = BYTES("/contact.html"), .agent = BYTES("Mozilla/5.0"),
+            jobs[i].visit = (struct visit){ .at = { start.us + (int64_t)done * 1000 },
+                                            .client = public_ip(next_random() % (count / 2 + 1)),
+                                            .site = BYTES("www.example.com"),
+                                            .page = BYTES("/contact.html"),
+                                            .agent = BYTES("Mozilla/5.0"),
                                             .recipe = 0x030201 };
             atomic_fetch_add(&waiting, 1);
             TRAP_BUG_ON(visit_log_submit(log, &jobs[i]) != TRAP_OK);
@@ -97,7 +101,10 @@ static int make_hits(const char *dir, uint64_t count, uint64_t visits, wall_t st
     }
     for (uint64_t done = 0; done < count;) {
         for (size_t i = 0; i < WAVE && done < count; i++, done++) {
-            const struct mint_ref ref = { .node = 1, .epoch = 1, .serial = (uint32_t)(next_random() % visits), .slot = (uint8_t)(next_random() % 3) };
+            const struct mint_ref ref = { .node = 1,
+                                          .epoch = 1,
+                                          .serial = (uint32_t)(next_random() % visits),
+                                          .slot = (uint8_t)(next_random() % 3) };
             size_t n = mint_encode(mint, tweak, ref, addresses[i]);
 
             addresses[i][n++] = '@';
@@ -106,10 +113,17 @@ static int make_hits(const char *dir, uint64_t count, uint64_t visits, wall_t st
             rcpts[i] = done % 10 == 9 ? (struct hit_rcpt){ RCPT_PRISTINE, BYTES("trap@pristine.test") }
                                       : (struct hit_rcpt){ RCPT_MINTED, bytes_of(addresses[i], n) };
             jobs[i] = (struct hit_job){ .job.done = visit_done };
-            jobs[i].hit = (struct hit){ .at = { start.us + (int64_t)(done * 86400000000ULL * 20 / count) }, .session = done + 1,
-                                        .sender = sender_of(count / 10), .local = ip_v4(127, 0, 0, 1), .local_port = 25,
-                                        .helo = BYTES("mail.bulk-offers.example"), .reverse_path = BYTES("offers@bulk-offers.example"), .size = 2000,
-                                        .digest = next_random() % 5000, .rcpts = &rcpts[i], .rcpt_count = 1 };
+            jobs[i].hit = (struct hit){ .at = { start.us + (int64_t)(done * 86400000000ULL * 20 / count) },
+                                        .session = done + 1,
+                                        .sender = sender_of(count / 10),
+                                        .local = ip_v4(127, 0, 0, 1),
+                                        .local_port = 25,
+                                        .helo = BYTES("mail.bulk-offers.example"),
+                                        .reverse_path = BYTES("offers@bulk-offers.example"),
+                                        .size = 2000,
+                                        .digest = next_random() % 5000,
+                                        .rcpts = &rcpts[i],
+                                        .rcpt_count = 1 };
             atomic_fetch_add(&waiting, 1);
             TRAP_BUG_ON(hit_log_submit(log, &jobs[i]) != TRAP_OK);
         }
