@@ -143,7 +143,7 @@ static void reap(struct supervisor *s)
 static void read_notify(struct supervisor *s)
 {
     char text[256];
-    char control[CMSG_SPACE(sizeof(struct ucred))];
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(struct ucred))];
     struct iovec iov = { text, sizeof(text) };
     struct msghdr msg = {
         .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)
