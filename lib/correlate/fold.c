@@ -152,8 +152,8 @@ static enum trap_err walk_log(struct walk *w)
 
 /* ---- a run ---- */
 
-/* Was mail folded without looking for an epoch that had begun by then? Before RECORD_EPOCHS had its value,
- * that epoch was not looked for; epochs behind it were not looked for at all. */
+/* Was mail folded without looking for an epoch that had begun by then? The newest one that is marked was looked for
+ * since the mark was made; epochs behind it never. */
 static enum trap_err is_outgrown(struct fold *f, const struct node_view *v, wall_t newest, bool *out)
 {
     uint64_t looked_for = 0, outrun = 0;
@@ -164,7 +164,8 @@ static enum trap_err is_outgrown(struct fold *f, const struct node_view *v, wall
     for (size_t i = 0; i < v->epoch_count && err == TRAP_OK; i++) {
         const struct epoch_view *e = &v->epochs[i];
         const wall_t folded = e->epoch == looked_for ? (wall_t){ (int64_t)outrun } : newest;
-        if (e->epoch >= looked_for && wall_add(folded, RESOLVE_SKEW_MAX).us >= e->begins.us)
+        if (e->epoch >= looked_for && folded.us > 0 &&
+            wall_add(folded, RESOLVE_SKEW_MAX).us >= e->begins.us)
             *out = true;
     }
     return err;
@@ -204,9 +205,9 @@ static enum trap_err mark_epochs(struct fold *f, const struct node_view *v)
 
     if (err == TRAP_OK)
         err = derived_newest(f->derived, &newest);
-    if (err != TRAP_OK || known + 1 <= looked_for)
+    if (err != TRAP_OK || known <= looked_for)
         return err;
-    derived_mark(f->batch, (struct record_id){ v->node, RECORD_EPOCHS, known + 1 });
+    derived_mark(f->batch, (struct record_id){ v->node, RECORD_EPOCHS, known });
     derived_mark(f->batch, (struct record_id){ v->node, RECORD_OUTRUN, (uint64_t)newest.us });
     return TRAP_OK;
 }

@@ -47,9 +47,8 @@ static void set_window(struct fold *f, wall_t mailed)
         const uint32_t newest = node_view_newest_epoch(v, mailed);
         f->window.node[v->node].newest = newest;
         f->window.node[v->node].count = newest;
-        for (size_t k = 0; k <= v->epoch_count; k++) {
-            /* The last one: mail that visits may still be missing for. */
-            const int64_t edge = (k < v->epoch_count ? v->epochs[k].begins.us : v->newest.us) - skew_us;
+        for (size_t k = 0; k < v->epoch_count; k++) {
+            const int64_t edge = v->epochs[k].begins.us - skew_us;
             if (edge > mailed.us)
                 f->window_to = sooner(f->window_to, edge);
             else if (edge > f->window_from.us)

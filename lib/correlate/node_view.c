@@ -112,15 +112,11 @@ enum trap_err node_view_take_visits(struct node_view *v)
 uint32_t node_view_newest_epoch(const struct node_view *v, wall_t mailed)
 {
     const wall_t visited_by = wall_add(mailed, RESOLVE_SKEW_MAX);
-    uint32_t newest = 0;
 
-    for (size_t i = v->epoch_count; i > 0 && newest == 0; i--)
+    for (size_t i = v->epoch_count; i > 0; i--)
         if (v->epochs[i - 1].begins.us <= visited_by.us)
-            newest = v->epochs[i - 1].epoch;
-    if (v->epoch_count == 0)
-        return 1;
-    const uint32_t known = v->epochs[v->epoch_count - 1].epoch;
-    return newest == known && v->newest.us <= visited_by.us ? known + 1 : newest;
+            return v->epochs[i - 1].epoch;
+    return 0;
 }
 
 /* seq of the visit; false: no visit of that epoch and serial will ever be on record, or none has arrived

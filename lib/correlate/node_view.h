@@ -35,8 +35,7 @@ void node_view_free(struct node_view *v);
 TRAP_NODISCARD enum trap_err node_view_take_hits(struct node_view *v);
 TRAP_NODISCARD enum trap_err node_view_take_visits(struct node_view *v);
 
-/* The newest epoch that mail of this time can name: one more than is known, while its visits may not have
- * arrived. */
+/* The newest epoch that had begun when mail of this time came, as far as is known; 0: none. */
 uint32_t node_view_newest_epoch(const struct node_view *v, wall_t mailed);
 
 /* Recently used visits, without their texts. */

@@ -281,6 +281,30 @@ static void test_unread(void **state)
     end(&s, &w);
 }
 
+/* One text in 512 would also read under an epoch that has not begun. Nobody can have been shown that one: no address
+ * waits for it. */
+static void test_no_epoch_ahead(void **state)
+{
+    enum { VISITS = 3000 };
+    struct story s;
+    struct world w;
+
+    (void)state;
+    story_make(&s, 11, (struct story_size){ .visits = VISITS, .hits = VISITS, .days = 1, .one_epoch = true });
+    s.hits = s.sessions = 0;
+    for (size_t i = 0; i < s.visits; i++) {
+        s.visit[i].recipe |= 1;
+        s.visit[i].flags &= ~(uint32_t)VISIT_NOT_SHOWN;
+        to_minted(&s, mail(&s, 2 * 24 * 60), i, 0, "");
+    }
+    world_begin(&w, &s, false);
+    world_write_all(&w);
+    const struct fold_result r = world_fold(&w, 0, EVER);
+    assert_int_equal(r.resolved, VISITS);
+    assert_int_equal(r.pending, 0);
+    end(&s, &w);
+}
+
 /* ---- trace ---- */
 
 static enum trap_err count_visit(const struct visit *v, void *arg)
@@ -345,6 +369,7 @@ int main(void)
         cmocka_unit_test(test_trace),
         cmocka_unit_test(test_pending_counts_once),
         cmocka_unit_test(test_unread),
+        cmocka_unit_test(test_no_epoch_ahead),
     };
 
     if (keyed_init() != TRAP_OK)
