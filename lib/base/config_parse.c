@@ -277,7 +277,7 @@ static enum trap_err parse_trusted(const struct conf_key *key, struct bytes in, 
     if (err != TRAP_OK)
         return err;
     if (prefix_family_len(p) >= (ip_is_v4(p.ip) ? V4_LEN_MIN : V6_LEN_MIN) &&
-        (p.len >= 104 || !prefix_has(p, v4_mapped)))
+        (p.len >= 104 || !ip_eq(prefix_of(v4_mapped, p.len).ip, p.ip)))
         return TRAP_OK;
     err_text_set(why,
                  "it would let anybody claim any address; allowed: your own networks, not wider than /%d "

@@ -30,10 +30,13 @@ static uint64_t differing(struct ip a, struct ip b, size_t first)
     return be64toh(x ^ y);
 }
 
+/* IPv4 lies inside ::/64 in this form only: no IPv6 prefix has an IPv4 address. */
 bool prefix_has(struct prefix p, struct ip a)
 {
     const uint64_t high = differing(p.ip, a, 0);
 
+    if (p.len < MAPPED_BITS && ip_is_v4(a))
+        return false;
     if (p.len == 0)
         return true; /* a shift by 64 is not defined */
     if (p.len <= BITS / 2)

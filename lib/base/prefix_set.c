@@ -1,11 +1,14 @@
-/* prefix_set.c - sorted, disjoint prefixes: union by sealing, look-up by bisection, difference by halving. */
+/* prefix_set.c - sorted, disjoint prefixes: union by sealing, look-up by bisection, difference by halving.
+ *
+ * IPv6 prefixes that reach around the IPv4-mapped block (::/0 … ::ffff:0:0/95) are taken apart into what they have
+ * beside it: all of IPv4 is not theirs. What is in a set is of one family each. */
 #include <base/prefix_set.h>
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { BITS = 128, CAP_FIRST = 16, LINE_MAX_BYTES = 1024 };
+enum { BITS = 128, MAPPED_BITS = 96, CAP_FIRST = 16, LINE_MAX_BYTES = 1024 };
 
 void prefix_set_init(struct prefix_set *s)
 {
@@ -38,13 +41,49 @@ static enum trap_err make_room(struct prefix_set *s, size_t extra)
     return TRAP_OK;
 }
 
+/* The halves of p, the lower one first. */
+static struct prefix half_of(struct prefix p, bool upper)
+{
+    if (upper)
+        p.ip.b[p.len / 8] |= (uint8_t)(0x80 >> p.len % 8);
+    p.len++;
+    return p;
+}
+
+static bool is_around_v4(struct prefix p)
+{
+    return p.len < MAPPED_BITS && ip_eq(prefix_of(ip_v4(0, 0, 0, 0), p.len).ip, p.ip);
+}
+
+/* The parts of p of its own family: p itself, or what is beside IPv4 on the way down to it. Returns how many. */
+static size_t parts_of(struct prefix p, struct prefix out[MAPPED_BITS])
+{
+    size_t n = 0;
+
+    if (!is_around_v4(p)) {
+        out[0] = p;
+        return 1;
+    }
+    while (is_around_v4(p)) {
+        const struct prefix lower = half_of(p, false), upper = half_of(p, true);
+        const bool in_upper = prefix_has(upper, ip_v4(0, 0, 0, 0)) || is_around_v4(upper);
+
+        out[n++] = in_upper ? lower : upper;
+        p = in_upper ? upper : lower;
+    }
+    return n;
+}
+
 enum trap_err prefix_set_add(struct prefix_set *s, struct prefix p)
 {
-    const enum trap_err err = make_room(s, 1);
+    struct prefix parts[MAPPED_BITS];
+    const size_t n = parts_of(p, parts);
+    const enum trap_err err = make_room(s, n);
 
     if (err != TRAP_OK)
         return err;
-    s->v[s->n++] = p;
+    memcpy(s->v + s->n, parts, n * sizeof *parts);
+    s->n += n;
     s->sealed = false;
     return TRAP_OK;
 }
@@ -67,10 +106,11 @@ static int compare(const void *a, const void *b)
     return prefix_cmp(*(const struct prefix *)a, *(const struct prefix *)b);
 }
 
-/* The two halves of one prefix, for disjoint a before b: the lower half begins where the whole does. */
+/* The two halves of one prefix, for disjoint a before b: the lower half begins where the whole does. All of IPv4 and
+ * the IPv6 prefix before it are none. */
 static bool are_siblings(struct prefix a, struct prefix b)
 {
-    return a.len == b.len && a.len > 0 && ip_eq(prefix_of(b.ip, (uint8_t)(a.len - 1)).ip, a.ip);
+    return a.len == b.len && a.len > 0 && !(b.len == MAPPED_BITS && ip_is_v4(b.ip)) && ip_eq(prefix_of(b.ip, (uint8_t)(a.len - 1)).ip, a.ip);
 }
 
 enum trap_err prefix_set_seal(struct prefix_set *s)
@@ -147,27 +187,30 @@ bool prefix_set_has(const struct prefix_set *s, struct ip a)
 
 bool prefix_set_overlaps(const struct prefix_set *s, struct prefix p, struct prefix *hit_out)
 {
+    struct prefix parts[MAPPED_BITS];
+    const size_t n = parts_of(p, parts);
     const struct prefix *first = NULL;
 
-    if (find_shared(s, p, &first) == 0)
-        return false;
-    if (hit_out != NULL)
-        *hit_out = *first;
-    return true;
+    for (size_t i = 0; i < n; i++) {
+        if (find_shared(s, parts[i], &first) == 0)
+            continue;
+        if (hit_out != NULL)
+            *hit_out = *first;
+        return true;
+    }
+    return false;
 }
 
 /* Appends p without v[0..n), which share addresses with p. The recursion ends after 128 halvings. */
 static enum trap_err cut(struct prefix p, const struct prefix *v, size_t n, struct prefix_set *out)
 {
-    struct prefix left = p, right = p;
     enum trap_err err;
 
     if (n == 0)
         return prefix_set_add(out, p);
     if (prefix_covers(v[0], p))
         return TRAP_OK;
-    left.len = right.len = (uint8_t)(p.len + 1);
-    right.ip.b[p.len / 8] |= (uint8_t)(0x80 >> p.len % 8);
+    const struct prefix left = half_of(p, false), right = half_of(p, true);
     const size_t in_left = count_before(v, n, right.ip, false);
     err = cut(left, v, in_left, out);
     if (err == TRAP_OK)
@@ -178,10 +221,16 @@ static enum trap_err cut(struct prefix p, const struct prefix *v, size_t n, stru
 enum trap_err prefix_set_subtract(struct prefix p, const struct prefix_set *s, struct prefix_set *out)
 {
     const size_t before = out->n;
-    const struct prefix *first = NULL;
-    const size_t n = find_shared(s, p, &first);
-    const enum trap_err err = cut(p, first, n, out);
+    struct prefix parts[MAPPED_BITS];
+    const size_t count = parts_of(p, parts);
+    enum trap_err err = TRAP_OK;
 
+    for (size_t i = 0; i < count && err == TRAP_OK; i++) {
+        const struct prefix *first = NULL;
+        const size_t n = find_shared(s, parts[i], &first);
+
+        err = cut(parts[i], first, n, out);
+    }
     if (err != TRAP_OK)
         out->n = before;
     return err;

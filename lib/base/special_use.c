@@ -5,7 +5,7 @@
  *          reachable (AS112, AMT, 6to4, Teredo, NAT64): behind such an address there are many parties, or one
  *          that somebody else claims.
  *          Unallocated parts of 2000::/3 are not taken: they are handed out every week.
- * Without: ::ffff:0:0/96, IPv4-mapped. That is how IPv4 is stored here: all of it would be special.
+ * Without: ::ffff:0:0/96, IPv4-mapped. That is how IPv4 is stored here, and "::/8" does not hold it (prefix_set.c).
  */
 #include <base/prefix_set.h>
 
@@ -94,26 +94,17 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void build(void)
 {
-    const struct prefix mapped = prefix_of(ip_v4(0, 0, 0, 0), 96);
-    struct prefix_set v4;
-    enum trap_err err;
+    enum trap_err err = TRAP_OK;
 
-    prefix_set_init(&v4);
-    err = prefix_set_add(&v4, mapped);
-    if (err == TRAP_OK)
-        err = prefix_set_seal(&v4);
     for (size_t i = 0; i < ROWS && err == TRAP_OK; i++) {
         err = prefix_parse(bytes_str(registry[i].prefix), &rows[i].prefix);
         rows[i].name = registry[i].name;
         rows[i].rfc = registry[i].rfc;
-        if (err == TRAP_OK && prefix_covers(mapped, rows[i].prefix))
+        if (err == TRAP_OK)
             err = prefix_set_add(&all, rows[i].prefix);
-        else if (err == TRAP_OK)
-            err = prefix_set_subtract(rows[i].prefix, &v4, &all);
     }
     if (err == TRAP_OK)
         err = prefix_set_seal(&all);
-    prefix_set_free(&v4);
     TRAP_BUG_ON(err != TRAP_OK); /* a wrong row, or no memory for a hundred prefixes at start */
 }
 

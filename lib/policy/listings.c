@@ -95,20 +95,33 @@ static enum trap_err on_sender(struct prefix sender, const struct evidence_row *
     return err == TRAP_OK ? judge_sender(s, sender, rows, n) : err;
 }
 
+/* A prefix around the IPv4-mapped block becomes what it has beside it (prefix_set.h), so that all candidates
+ * stand in order. */
+static enum trap_err add_deny(const struct policy_env *env, const struct act_prefix *deny,
+                              struct candidates *out)
+{
+    struct verdict v = { .state = VERDICT_LISTED, .reason = LISTING_DENY, .since = deny->at };
+    struct prefix_set parts;
+    enum trap_err err;
+
+    prefix_set_init(&parts);
+    err = prefix_set_add(&parts, deny->prefix);
+    v.until = deny->until.us == 0 ? LISTING_NO_END : deny->until;
+    for (size_t i = 0; i < parts.n && err == TRAP_OK; i++) {
+        v.saved_by = lists_find(env->lists, parts.v[i], false, &v.saved);
+        err = add_verdict(out, parts.v[i], &v);
+    }
+    prefix_set_free(&parts);
+    return err;
+}
+
 static enum trap_err add_denies(const struct policy_env *env, struct candidates *out)
 {
     const struct acts_view *acts = env->acts;
     enum trap_err err = TRAP_OK;
 
-    for (size_t i = 0; acts != NULL && i < acts->deny_count && err == TRAP_OK; i++) {
-        const struct act_prefix *deny = &acts->deny[i];
-        struct verdict v = {
-            .state = VERDICT_LISTED, .reason = LISTING_DENY, .since = deny->at, .saved_by = LIST_COUNT
-        };
-        v.until = deny->until.us == 0 ? LISTING_NO_END : deny->until;
-        v.saved_by = lists_find(env->lists, deny->prefix, false, &v.saved);
-        err = add_verdict(out, deny->prefix, &v);
-    }
+    for (size_t i = 0; acts != NULL && i < acts->deny_count && err == TRAP_OK; i++)
+        err = add_deny(env, &acts->deny[i], out);
     return err;
 }
 

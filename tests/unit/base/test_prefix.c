@@ -131,7 +131,10 @@ static void test_relations(void **state)
     assert_false(prefix_has(net("172.16.0.0/12"), ip("172.15.255.255")));
     assert_true(prefix_has(net("192.0.2.0/24"), ip("::ffff:192.0.2.7")));
     assert_false(prefix_has(net("0.0.0.0/0"), ip("2001:db8::1")));
-    assert_true(prefix_has(net("::/0"), ip("192.0.2.1"))); /* as the header says */
+    assert_false(prefix_has(net("::/0"), ip("192.0.2.1"))); /* families are apart, as the header says */
+    assert_false(prefix_covers(net("::/64"), net("0.0.0.0/0")));
+    assert_true(prefix_has(net("::/64"), ip("::fffe:ffff:ffff")));
+    assert_true(prefix_has(net("0.0.0.0/0"), ip("::ffff:192.0.2.1")));
     assert_true(prefix_covers(net("10.0.0.0/8"), net("10.1.0.0/16")));
     assert_true(prefix_covers(net("10.0.0.0/8"), net("10.0.0.0/8")));
     assert_false(prefix_covers(net("10.1.0.0/16"), net("10.0.0.0/8")));

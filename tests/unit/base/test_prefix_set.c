@@ -80,7 +80,8 @@ static void test_seal(void **state)
         { "10.128.0.0/9 11.0.0.0/9", "10.128.0.0/9 11.0.0.0/9" }, /* neighbours, not siblings */
         { "10.0.0.3 10.0.0.2 10.0.0.1 10.0.0.0 10.0.0.4", "10.0.0.0/30 10.0.0.4" },
         { "0.0.0.0/1 128.0.0.0/1", "0.0.0.0/0" },
-        { "8000::/1 ::/1", "::/0" },
+        { "c000::/2 8000::/2", "8000::/1" },
+        { "0.0.0.0/0 ::fffe:0:0/96", "::fffe:0:0/96 0.0.0.0/0" }, /* two families are no siblings */
         { "2001:db8::/33 192.0.2.0/24 2001:db8:8000::/33", "192.0.2.0/24 2001:db8::/32" },
     };
 
@@ -127,6 +128,35 @@ static void test_subtract(void **state)
         prefix_set_free(&out);
         prefix_set_free(&s);
     }
+}
+
+/* IPv4 is stored inside ::/64, and belongs to no IPv6 prefix. */
+static void test_families(void **state)
+{
+    (void)state;
+    static const char *const v6[] = { "::", "::1", "::fffe:ffff:ffff", "::1:0:0:0", "0:0:0:1::", "2001:db8::", "ffff::" };
+    static const char *const v4[] = { "0.0.0.0", "127.0.0.1", "192.0.2.1", "255.255.255.255" };
+    struct prefix_set all6 = set_of("::/0"), both = set_of("::/0 0.0.0.0/0"), ten = set_of("10.0.0.0/8"), rest = { 0 };
+
+    for (size_t i = 0; i < COUNT(v6); i++)
+        assert_true(prefix_set_has(&all6, ip(v6[i])) && prefix_set_has(&both, ip(v6[i])));
+    for (size_t i = 0; i < COUNT(v4); i++)
+        assert_true(!prefix_set_has(&all6, ip(v4[i])) && prefix_set_has(&both, ip(v4[i])));
+    assert_int_equal(both.n, all6.n + 1);
+    assert_false(prefix_set_overlaps(&ten, net("::/0"), NULL) || prefix_set_overlaps(&all6, net("0.0.0.0/0"), NULL));
+    assert_true(prefix_set_overlaps(&all6, net("::/64"), NULL));
+
+    /* The key of a client that nobody could name, without special-use space: nothing is left, IPv4 least of all. */
+    assert_int_equal(prefix_set_subtract(ip_key(ip("::")), special_use(), &rest), TRAP_OK);
+    assert_int_equal(rest.n, 0);
+    assert_int_equal(prefix_set_subtract(net("::/0"), &ten, &rest), TRAP_OK);
+    assert_int_equal(prefix_set_seal(&rest), TRAP_OK);
+    assert_false(prefix_set_has(&rest, ip("192.0.2.1")));
+    assert_true(prefix_set_has(&rest, ip("2600::1")));
+    prefix_set_free(&rest);
+    prefix_set_free(&ten);
+    prefix_set_free(&both);
+    prefix_set_free(&all6);
 }
 
 static void test_overlaps_says_which(void **state)
@@ -274,7 +304,7 @@ static void test_against_bitmap(void **state)
     const struct space spaces[] = {
         { ip("10.20.4.0"), 118 },
         { ip("2001:db8::"), 59 }, /* across the middle */
-        { ip("::"), 0 },
+        { ip("8000::"), 1 },
         { ip("2001:db8:0:7::"), 64 },
     };
 
@@ -395,6 +425,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_seal),
         cmocka_unit_test(test_subtract),
+        cmocka_unit_test(test_families),
         cmocka_unit_test(test_overlaps_says_which),
         cmocka_unit_test(test_add_set),
         cmocka_unit_test(test_against_bitmap),

@@ -113,6 +113,26 @@ static void assert_listed(const struct listings *l, const char *want)
     assert_string_equal(got, want);
 }
 
+/* A sender nobody could name (::), and a deny around the place where IPv4 is stored: neither is all of IPv4, and neither
+ * hides those that are listed. */
+static void test_around_ipv4(void **state)
+{
+    struct bench b;
+    struct listings l;
+
+    (void)state;
+    bench_begin(&b);
+    add_evidence(&b, "45.9.0.1", 1, 0, 3);
+    add_evidence(&b, "::", 1, 0, 3);
+    add_evidence(&b, "::1", 2, 0, 3);
+    add_evidence(&b, "2a00:1:2:3::9", 1, 0, 3);
+    (void)scratch_act(&b.files, ACT_DENY, "::/16", at_hour(0), (wall_t){ 0 });
+    l = compute(&b, 1, LISTINGS_SENDERS);
+    assert_listed(&l, "45.9.0.1 2a00:1:2:3::/64");
+    listings_free(&l);
+    bench_end(&b);
+}
+
 static void test_overlaps(void **state)
 {
     struct bench b;
@@ -366,7 +386,8 @@ static void test_policy_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_overlaps),          cmocka_unit_test(test_guard_missing),
+        cmocka_unit_test(test_around_ipv4),       cmocka_unit_test(test_overlaps),
+        cmocka_unit_test(test_guard_missing),
         cmocka_unit_test(test_young_networks),    cmocka_unit_test(test_pending),
         cmocka_unit_test(test_harvesters),        cmocka_unit_test(test_policy_text),
         cmocka_unit_test(test_second_old_network)

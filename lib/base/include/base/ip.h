@@ -50,7 +50,7 @@ const char *prefix_text(struct prefix p, char out[PREFIX_TEXT_MAX]);
 unsigned prefix_family_len(struct prefix p);
 
 struct prefix prefix_of(struct ip a, uint8_t len);           /* clears the bits behind len */
-bool prefix_has(struct prefix p, struct ip a);
+bool prefix_has(struct prefix p, struct ip a);                /* of its own family only: ::/0 has no IPv4 address */
 bool prefix_covers(struct prefix outer, struct prefix inner);
 int prefix_cmp(struct prefix a, struct prefix b);            /* by address, then shorter first */
 

@@ -2,6 +2,7 @@
  *
  * Why:     "what must never be listed never is" is a set difference on prefixes, not a look-up per address.
  * Use:     prefix_set_add() in any order, prefix_set_seal() once, then only reads.
+ * Families: apart. "::/0" is all of IPv6 and nothing of IPv4, though IPv4 is stored inside ::/64.
  * Cost:    seal O(n log n); contains O(log n); difference O(n + m + output).
  * Owns:    its memory. prefix_set_free() may be called on a zeroed struct.
  * Threads: a sealed set may be read by any number of threads.
