@@ -130,8 +130,10 @@ static uint64_t mix(uint64_t seen, uint64_t v)
     return (seen ^ v) * 0x100000001b3ULL;
 }
 
+/* Also whether they settled, so that files are looked at again when they did. */
 static uint64_t stamp_files(const struct strings *files, uint64_t seen)
 {
+    seen = mix(seen, lists_settled(files, wall_now()) ? 1 : 2);
     for (size_t i = 0; i < files->n; i++) {
         struct stat st = { 0 };
 

@@ -73,7 +73,8 @@ static const struct conf_key top_keys[] = {
     KEY("trap_file", CONF_PATH, "", 0, PATH_MAX_BYTES, config, trap_file,
         "File with more static traps, one \"ADDRESS CLASS\" a line."),
     KEY("never_list", CONF_PREFIXES, NULL, 0, 0, config, never_list,
-        "Networks that are never listed: your own, your customers'. Special-use networks never are, anyway."),
+        "Networks that are never listed: your own, your customers'. Special-use networks, xclient_from, "
+        "xforward_from and trusted_proxies never are, anyway."),
     KEY("never_list_files", CONF_PATHS, NULL, 1, PATH_MAX_BYTES, config, never_list_files,
         "Files with more of them, one network a line; read again when they change."),
     KEY("crawler_files", CONF_PATHS, NULL, 1, PATH_MAX_BYTES, config, crawler_files,

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #define GUARD_AGE_MAX SPAN_D(7)
+#define LISTS_SETTLE  SPAN_S(2)
 
 static const char *const names[LIST_COUNT] = {
     [LIST_SPECIAL_USE] = "special-use",
@@ -29,28 +30,61 @@ struct load {
     struct err_text *why, *kept;
 };
 
-static enum trap_err read_files(const struct strings *files, struct prefix_set *set, struct err_text *why)
+bool lists_settled(const struct strings *files, wall_t as_of)
+{
+    for (size_t i = 0; i < files->n; i++) {
+        struct stat st;
+
+        if (stat(files->v[i], &st) == -1)
+            continue;
+        const wall_t changed = { st.st_mtim.tv_sec * WALL_US_PER_S + st.st_mtim.tv_nsec / 1000 };
+        const span_t since = wall_diff(as_of, changed);
+        if (since.ms >= 0 && since.ms < LISTS_SETTLE.ms)
+            return false;
+    }
+    return true;
+}
+
+/* While a program runs, a file of no octets is a download that failed, or one that has just begun. */
+static enum trap_err read_file(const struct load *load, const char *path, struct prefix_set *set)
+{
+    struct stat st;
+
+    if (load->last_good != NULL && stat(path, &st) == 0 && st.st_size == 0) {
+        err_text_set(load->why, "%s: the file is empty; a list without entries holds a line such as \"# none\"",
+                     path);
+        return TRAP_EINVAL;
+    }
+    return prefix_set_load_file(set, path, load->why);
+}
+
+static enum trap_err read_files(const struct load *load, const struct strings *files, struct prefix_set *set)
 {
     enum trap_err err = TRAP_OK;
 
     for (size_t i = 0; i < files->n && err == TRAP_OK; i++)
-        err = prefix_set_load_file(set, files->v[i], why);
+        err = read_file(load, files->v[i], set);
     return err;
 }
 
 /* The list as last_good had it. */
 static enum trap_err keep(struct load *load, enum list_name n)
 {
-    *load->kept = *load->why;
     prefix_set_free(&load->l.set[n]);
     return prefix_set_add_set(&load->l.set[n], &load->last_good->set[n]);
 }
 
 static enum trap_err load_files(struct load *load, const struct strings *files, enum list_name n)
 {
-    const enum trap_err err = read_files(files, &load->l.set[n], load->why);
+    enum trap_err err;
 
-    return err == TRAP_OK || err == TRAP_ENOMEM || load->last_good == NULL ? err : keep(load, n);
+    if (load->last_good != NULL && !lists_settled(files, load->as_of))
+        return keep(load, n);
+    err = read_files(load, files, &load->l.set[n]);
+    if (err == TRAP_OK || err == TRAP_ENOMEM || load->last_good == NULL)
+        return err;
+    *load->kept = *load->why;
+    return keep(load, n);
 }
 
 /* Says in `why` what is wrong with it. */
@@ -81,8 +115,13 @@ static enum trap_err load_guard(struct load *load)
     bool fresh = true, unread = false;
 
     l->guard_off = load->config->guard_off;
+    if (load->last_good != NULL && !lists_settled(files, load->as_of)) {
+        l->guard_missing = load->last_good->guard_missing;
+        l->guard_why = load->last_good->guard_why;
+        return keep(load, LIST_GUARD);
+    }
     for (size_t i = 0; i < files->n; i++) {
-        const enum trap_err err = prefix_set_load_file(&l->set[LIST_GUARD], files->v[i], load->why);
+        const enum trap_err err = read_file(load, files->v[i], &l->set[LIST_GUARD]);
 
         if (err == TRAP_ENOMEM || (err != TRAP_OK && err != TRAP_ENOENT && load->last_good == NULL))
             return err;
@@ -92,6 +131,7 @@ static enum trap_err load_guard(struct load *load)
     if (unread && load->last_good != NULL) {
         fresh = fresh && !load->last_good->guard_missing;
         l->guard_why = *load->why;
+        *load->kept = *load->why;
         if (keep(load, LIST_GUARD) != TRAP_OK)
             return TRAP_ENOMEM;
     }
@@ -123,6 +163,18 @@ static enum trap_err join(struct lists *l)
     return err;
 }
 
+/* Machines that speak for others, and now and then for nobody: what comes from them is not their doing. */
+static enum trap_err add_own(const struct config *c, struct prefix_set *set)
+{
+    enum trap_err err = prefix_set_add_set(set, &c->smtp.xclient_from);
+
+    if (err == TRAP_OK)
+        err = prefix_set_add_set(set, &c->smtp.xforward_from);
+    if (err == TRAP_OK)
+        err = prefix_set_add_set(set, &c->web.trusted_proxies);
+    return err;
+}
+
 static enum trap_err load_all(struct load *load, const struct acts_view *acts, struct lists *out)
 {
     struct lists *l = &load->l;
@@ -132,6 +184,8 @@ static enum trap_err load_all(struct load *load, const struct acts_view *acts, s
     err = load_files(load, &load->config->never_list_files, LIST_NEVER);
     if (err == TRAP_OK)
         err = prefix_set_add_set(&l->set[LIST_NEVER], &load->config->never_list);
+    if (err == TRAP_OK)
+        err = add_own(load->config, &l->set[LIST_NEVER]);
     for (size_t i = 0; acts != NULL && i < acts->allow_count && err == TRAP_OK; i++)
         err = prefix_set_add(&l->set[LIST_ALLOW], acts->allow[i].prefix);
     if (err == TRAP_OK)

@@ -226,6 +226,12 @@ static void test_bad_files(void **state)
 }
 
 /* A program that runs keeps what it had, file by file, says so, and still hears every act. */
+/* When what was just written has settled. */
+static wall_t later(void)
+{
+    return (wall_t){ wall_now().us + 5 * WALL_US_PER_S };
+}
+
 static void test_reload(void **state)
 {
     char never[PATH_TEXT_MAX], guard[PATH_TEXT_MAX], crawlers[PATH_TEXT_MAX];
@@ -246,14 +252,14 @@ static void test_reload(void **state)
     (void)scratch_file(&s, "guard", "45.5.0.0/16\n", guard);
     (void)scratch_file(&s, "crawlers", "45.6.0.0/16\n", crawlers);
     assert_trap_ok(lists_load(&c, NULL, wall_now(), &good, &why), why);
-    assert_trap_ok(lists_reload(&c, NULL, wall_now(), &good, &l, &kept), kept);
+    assert_trap_ok(lists_reload(&c, NULL, later(), &good, &l, &kept), kept);
     assert_string_equal(kept.text, "");
     lists_free(&l);
 
     (void)scratch_file(&s, "never", "45.3.0.0/16\nnonsense\n", never);
     (void)scratch_file(&s, "crawlers", "45.8.0.0/16\n", crawlers);
     assert_int_equal(unlink(guard), 0);
-    assert_trap_ok(lists_reload(&c, &acts, wall_now(), &good, &l, &kept), kept);
+    assert_trap_ok(lists_reload(&c, &acts, later(), &good, &l, &kept), kept);
     assert_true(kept.text[0] != '\0');
     assert_true(l.guard_missing);
     assert_non_null(strstr(l.guard_why.text, "guard"));
@@ -266,9 +272,27 @@ static void test_reload(void **state)
     lists_free(&l);
 
     (void)scratch_file(&s, "guard", "nonsense\n", guard);
-    assert_trap_ok(lists_reload(&c, &acts, wall_now(), &good, &l, &kept), kept);
+    assert_trap_ok(lists_reload(&c, &acts, later(), &good, &l, &kept), kept);
     assert_false(l.guard_missing); /* it was there a moment ago */
     assert_true(prefix_set_overlaps(&l.forbidden, cidr("45.5.0.1"), NULL));
+    lists_free(&l);
+
+    /* Emptied: a download that failed. Being written: not looked at yet. */
+    (void)scratch_file(&s, "never", "", never);
+    (void)scratch_file(&s, "guard", "", guard);
+    (void)scratch_file(&s, "crawlers", "", crawlers);
+    for (int settled = 0; settled < 2; settled++) {
+        assert_trap_ok(lists_reload(&c, NULL, settled ? later() : wall_now(), &good, &l, &kept), kept);
+        assert_int_equal(kept.text[0] != '\0', settled);
+        assert_false(l.guard_missing);
+        assert_true(prefix_set_overlaps(&l.forbidden, cidr("45.3.0.1"), NULL));
+        assert_true(prefix_set_overlaps(&l.forbidden, cidr("45.5.0.1"), NULL));
+        assert_true(prefix_set_overlaps(&l.forbidden_harvesters, cidr("45.6.0.1"), NULL));
+        lists_free(&l);
+    }
+    (void)scratch_file(&s, "never", "# none\n", never);
+    assert_trap_ok(lists_reload(&c, NULL, later(), &good, &l, &kept), kept);
+    assert_false(prefix_set_overlaps(&l.forbidden, cidr("45.3.0.1"), NULL));
     lists_free(&l);
     lists_free(&good);
     prefix_set_free(&c.never_list);

@@ -1,7 +1,7 @@
 /* lists.h - who is never listed, and why: prefix sets with their names.
  *
- * Parts:   special-use space (IANA), the configuration's never_list and never_list_files, acts `allow`, the
- *          guard's provider ranges, crawler ranges (harvesters only). Every output is listing minus these, as
+ * Parts:   special-use space (IANA), the configuration's never_list, never_list_files, xclient_from,
+ *          xforward_from and trusted_proxies, acts `allow`, the guard's provider ranges, crawler ranges (harvesters only). Every output is listing minus these, as
  *          set difference on prefixes.
  * Errors:  a file of never_list_files or crawler_files that cannot be read, and a bad line anywhere:
  *          file:line, nothing is published. A guard file that is not there or whose mtime lies more than 7
@@ -29,11 +29,14 @@ struct lists {
 };
 TRAP_NODISCARD enum trap_err lists_load(const struct config *c, const struct acts_view *acts, wall_t as_of,
                                         struct lists *out, struct err_text *why);
-/* The same for a program that runs: a file that cannot be read now leaves its list as last_good has it, and
- * kept says which and why ("" = none). Acts are always those of now. Fails for lack of memory only. */
+/* The same for a program that runs: a file that cannot be read now, or is empty, leaves its list as last_good has
+ * it, and kept says which and why ("" = none); so does, without a word, one that changed less than two seconds
+ * ago: it may be half written. Acts are always those of now. Fails for lack of memory only. */
 TRAP_NODISCARD enum trap_err lists_reload(const struct config *c, const struct acts_view *acts, wall_t as_of,
                                           const struct lists *last_good, struct lists *out,
                                           struct err_text *kept);
+/* None of them changed in the last two seconds. */
+bool lists_settled(const struct strings *files, wall_t as_of);
 void lists_free(struct lists *l);
 /* The first list that holds part of p, with the entry that does; LIST_COUNT when none. */
 enum list_name lists_find(const struct lists *l, struct prefix p, bool harvester, struct prefix *entry_out);
