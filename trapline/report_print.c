@@ -74,14 +74,29 @@ static void print_visit(const json_t *v, const char *indent)
         printf("%s  user agent: %s\n", indent, text(v, "agent"));
 }
 
+/* Remote text between marks that it cannot write itself. */
+static void print_between(char begin, const char *s, char end)
+{
+    putchar(begin);
+    for (; *s != '\0'; s++) {
+        if (*s == end)
+            printf("\\x%02x", (unsigned)end);
+        else
+            putchar(*s);
+    }
+    putchar(end);
+}
+
 static void print_hit(const json_t *hit)
 {
     size_t i;
     const json_t *r;
 
-    printf("  hit %lld at %s from %s, helo \"%s\", reverse-path <%s>, %lld bytes\n", number(hit, "hit"),
-           text(hit, "at"), text(hit, "sender"), text(hit, "helo"), text(hit, "reverse_path"),
-           number(hit, "size"));
+    printf("  hit %lld at %s from %s, helo ", number(hit, "hit"), text(hit, "at"), text(hit, "sender"));
+    print_between('"', text(hit, "helo"), '"');
+    printf(", reverse-path ");
+    print_between('<', text(hit, "reverse_path"), '>');
+    printf(", %lld bytes\n", number(hit, "size"));
     json_array_foreach(json_object_get(hit, "recipients"), i, r)
     {
         const json_t *visit = json_object_get(r, "visit");

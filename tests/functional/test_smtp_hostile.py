@@ -1,5 +1,7 @@
 """Peers that mean harm, against a real trapsmtp: what must not happen is that it falls, grows, lies or stops serving others."""
+import json
 import os
+import re
 import sys
 import threading
 import time
@@ -62,6 +64,34 @@ def test_errors_do_not_fill_the_disk(build):
         assert inst.sql("hits", "SELECT count(*) FROM hit") == [(6,)]
         log = (inst.top / "log").read_text()
         assert log.count("record=limit") == 44 and all(f"helo=flood{n}.example" in log for n in range(51))
+
+
+def test_nothing_hostile_in_reports(build):
+    """Control characters, escapes, quotes of HELO and paths: one line stays one line, a quoted field stays one field, JSON is JSON."""
+    claims = (b"\x1b[31mred", b'x", reverse-path <ceo@good.example>, 9 bytes', b"a\\nb ip=1.2.3.4", b"\xff\xfe", b"\xc2\x9b1m", b"\xe2\x80\xae\xe2\x80\xa8")
+    control = re.compile(rb"[\x00-\x09\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\xa8-\xae]")
+    with sink(build) as inst:
+        inst.run("rebuild")
+        for n, claim in enumerate(claims):
+            with inst.smtp(f"45.9.9.{n}") as s:
+                s.command(b"EHLO " + claim + b"\r\n")
+                s.expect("MAIL FROM:<a@b.example>", 250)
+                s.command(b"RCPT TO:<" + claim + b"@old.example>\r\n")
+                s.command(b'RCPT TO:<"' + claim + b'"@old.example>\r\n')
+                s.expect(f"RCPT TO:<{TRAP}>", 250)
+                s.expect("DATA", 354)
+                s.send(b"Subject: " + claim + b"\r\n\r\n.\r\n")
+                assert s.reply()[0] == 250
+            for words in (("explain",), ("explain", "--json"), ("sender",), ("sender", "--json")):
+                out = inst.run(words[0], f"45.9.9.{n}", *words[1:]).stdout
+                assert not control.search(out) and out.decode(), (claim, out)
+                assert words[-1] != "--json" or json.loads(out)
+                assert words[-1] == "--json" or b"reverse-path <ceo" not in re.sub(rb'helo "[^"]*"', b"", out), out
+            out = inst.run("explain", TRAP).stdout
+            assert not control.search(out), out
+        log = (inst.top / "log").read_bytes()
+        assert not control.search(log)
+        assert all(re.match(rb"\S+ trapsmtp (info|warning|error) smtp\.", line) for line in log.splitlines()), log
 
 
 def main():
