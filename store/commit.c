@@ -264,11 +264,11 @@ void commit_stop(struct commit **cp)
 {
     struct commit *c = *cp;
 
-    *cp = NULL;
     if (c == NULL)
         return;
     mpsc_close(&c->queue);
     (void)pthread_join(c->writer, NULL);
+    *cp = NULL; /* not before: the last done() may submit, and must be told TRAP_ECLOSED */
     (void)sqlite3_wal_hook(c->db->sq, NULL, NULL);
     checkpoint_stop(&c->checkpoint);
     mpsc_destroy(&c->queue);

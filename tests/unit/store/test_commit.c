@@ -3,6 +3,7 @@
 #include <base/log.h>
 #include <store/hit_log.h>
 
+#include <pthread.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
@@ -236,6 +237,56 @@ static void test_queue_full_and_closed(void **state)
     scratch_end(&s);
 }
 
+/* A page that comes too late is marked from done(): also while the log is being closed. */
+struct late_work {
+    struct hit_job job, late;
+    struct hit_log *log;
+    _Atomic int late_result; /* -1: not tried */
+};
+
+static void submit_late(struct commit_job *job, enum trap_err result)
+{
+    struct late_work *w = MPSC_OWNER(job, struct late_work, job.job);
+
+    assert_int_equal(result, TRAP_OK);
+    w->late = (struct hit_job){ .job = { .done = on_done }, .hit = w->job.hit };
+    atomic_store(&w->late_result, (int)hit_log_submit(w->log, &w->late));
+}
+
+static void *close_log(void *arg)
+{
+    struct hit_log *l = arg;
+
+    hit_log_close(&l);
+    return NULL;
+}
+
+static void test_submit_while_closing(void **state)
+{
+    const struct conf_store conf = scratch_conf();
+    struct late_work w = { .late_result = -1 };
+    struct scratch s;
+    sqlite3 *sq = NULL;
+    pthread_t closer;
+    char path[PATH_TEXT_MAX];
+
+    (void)state;
+    scratch_begin(&s, true);
+    w.log = open_log(&s, &conf);
+    assert_int_equal(sqlite3_open(scratch_path(&s, "hits.db", path), &sq), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(sq, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    w.job = (struct hit_job){ .job = { .done = submit_late }, .hit = hit_of(1, 0) };
+    assert_int_equal(hit_log_submit(w.log, &w.job), TRAP_OK);
+    assert_int_equal(pthread_create(&closer, NULL, close_log, w.log), 0);
+    (void)usleep(100000); /* closing waits for the writer, which waits for the lock */
+    assert_int_equal(sqlite3_exec(sq, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(sq), SQLITE_OK);
+    assert_int_equal(pthread_join(closer, NULL), 0);
+    assert_int_equal(atomic_load(&w.late_result), TRAP_ECLOSED);
+    assert_int_equal(count(&s), 1);
+    scratch_end(&s);
+}
+
 /* ---- a disk that is full ---- */
 
 static void limit_files(rlim_t bytes)
@@ -458,6 +509,7 @@ int main(void)
         cmocka_unit_test(test_queue_full_and_closed), cmocka_unit_test(test_disk_full_and_recovery),
         cmocka_unit_test(test_little_free_disk),      cmocka_unit_test(test_wal_stays_short),
         cmocka_unit_test(test_blocked_by_a_reader),   cmocka_unit_test(test_sequences_go_on),
+        cmocka_unit_test(test_submit_while_closing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
