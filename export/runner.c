@@ -38,8 +38,8 @@ struct runner {
 
 /* ---- open and close ---- */
 
-/* All must be there: an acts.db that vanished would take the operator's `allow` with it, a log its evidence. Hits before visits:
- * an address that was shown is then never taken for forged. */
+/* All must be there: an acts.db that vanished would take the operator's `allow` with it, a log its evidence.
+ * Hits before visits: an address that was shown is then never taken for forged. */
 static enum trap_err open_databases(struct runner *r, struct err_text *why)
 {
     const char *dir = r->config->state_dir;

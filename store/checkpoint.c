@@ -26,8 +26,9 @@ struct checkpoint {
     bool broken; /* the main file could not be synced: see break_off() */
 };
 
-/* The kernel tells of lost pages once: after a failed sync of the main file a later one would say that all is well, and the WAL, which
- * has the pages, would begin anew or be removed. So nothing is copied any more; the next start copies the WAL from its beginning. */
+/* The kernel tells of lost pages once: after a failed sync of the main file a later one would say that all is
+ * well, and the WAL, which has the pages, would begin anew or be removed. So nothing is copied any more; the
+ * next start copies the WAL from its beginning. */
 static void break_off(struct checkpoint *k)
 {
     k->broken = true;
@@ -50,7 +51,8 @@ static bool copy(struct checkpoint *k, int mode)
     return rc == SQLITE_OK;
 }
 
-/* PASSIVE leaves the main file unsynced while the WAL grows on. What is synced now need not be while the writer is held. */
+/* PASSIVE leaves the main file unsynced while the WAL grows on. What is synced now need not be while the
+ * writer is held. */
 static void sync_main_file(struct checkpoint *k)
 {
     sqlite3_file *file = NULL;
@@ -60,8 +62,8 @@ static void sync_main_file(struct checkpoint *k)
         break_off(k);
 }
 
-/* Many short attempts, not one with a busy timeout: that one waits for the lock of one reader's slot and loses it again and again
- * to a reader that comes back at once, though that reads nothing old any more. */
+/* Many short attempts, not one with a busy timeout: that one waits for the lock of one reader's slot and
+ * loses it again and again to a reader that comes back at once, though that reads nothing old any more. */
 static bool copy_while_held(struct checkpoint *k)
 {
     const mono_t until = mono_add(mono_now(), SPAN_MS(HOLD_WAIT_MS));

@@ -1,7 +1,8 @@
 /* The writer's life: drain, begin, apply each, commit (fsync), tell each, tell all, again.
  *
- * An apply() that refuses its record (TRAP_EINVAL, TRAP_ERANGE, …) ends the cheap way: the transaction is rolled back and the
- * batch is done once more with a savepoint around each job. Disk, memory and damage fail the whole batch at once. */
+ * An apply() that refuses its record (TRAP_EINVAL, TRAP_ERANGE, …) ends the cheap way: the transaction is
+ * rolled back and the batch is done once more with a savepoint around each job. Disk, memory and damage fail
+ * the whole batch at once. */
 #include "checkpoint.h"
 
 #include <base/log.h>

@@ -2,8 +2,9 @@
 
 #include <errno.h>
 
-/* A file size limit and a quota say "full" in their own words, and SQLite calls them an I/O error. The file that was written to is
- * the WAL: its own last errno is asked for (the connection's is overwritten while it rolls back). */
+/* A file size limit and a quota say "full" in their own words, and SQLite calls them an I/O error. The file
+ * that was written to is the WAL: its own last errno is asked for (the connection's is overwritten while it
+ * rolls back). */
 static bool is_full(struct store_db *db)
 {
     sqlite3_file *wal = NULL;

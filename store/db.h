@@ -1,7 +1,9 @@
 /* db.h - one open SQLite file, seen by the modules of store/ alone.
  *
- * Why:     one place for errors, prepared statements and bindings; SQL stands beside the function that runs it.
- * Rule:    a statement is reset before its function returns, whatever happened: an active one would hold its read transaction.
+ * Why:     one place for errors, prepared statements and bindings; SQL stands beside the function that runs
+ *          it.
+ * Rule:    a statement is reset before its function returns, whatever happened: an active one would hold its
+ *          read transaction.
  * Owns:    struct store_db owns the connection, its statements and the lock.
  * Threads: one at a time.
  */
@@ -71,13 +73,15 @@ TRAP_NODISCARD enum trap_err db_meta_get(struct store_db *db, const char *name, 
                                          int64_t *out);
 TRAP_NODISCARD enum trap_err db_meta_set(struct store_db *db, const char *name, int64_t value);
 
-/* The blobs between which all addresses of a prefix lie, and how long they are (0: either length): an index range. */
+/* The blobs between which all addresses of a prefix lie, and how long they are (0: either length): an index
+ * range. */
 struct db_range {
     uint8_t low[16], high[16];
     size_t low_n, high_n, length;
 };
 struct db_range db_range_of(struct prefix p);
-/* Binds low, high and length to three places from `index` on: "x BETWEEN ?1 AND ?2 AND ?3 IN (0, length(x))". */
+/* Binds low, high and length to three places from `index` on: "x BETWEEN ?1 AND ?2 AND ?3 IN (0,
+ * length(x))". */
 void db_bind_range(sqlite3_stmt *st, int index, const struct db_range *r);
 
 /* A file that nobody else uses, for reading; removed with store_close(), and also on failure. */

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* All pages in one step: one read transaction, so one state. It holds back checkpoints of derived.db alone, for the time
- * of a plain copy. */
+/* All pages in one step: one read transaction, so one state. It holds back checkpoints of derived.db alone,
+ * for the time of a plain copy. */
 static enum trap_err copy_pages(struct store_db *from, sqlite3 *to)
 {
     sqlite3_backup *backup = sqlite3_backup_init(to, "main", from->sq, "main");

@@ -111,7 +111,8 @@ static enum trap_err give_group(struct group *g, const struct row_walk *w)
     return n == 0 || err != TRAP_OK ? err : w->give(key, g->rows, n, w);
 }
 
-/* One stretch inside one read transaction; it ends between two keys. *low moves behind what was given; *end_out: all was. */
+/* One stretch inside one read transaction; it ends between two keys. *low moves behind what was given;
+ * *end_out: all was. */
 static enum trap_err stretch(struct store_db *db, sqlite3_stmt *st, const struct row_walk *w, struct group *g,
                              struct row_key *low, bool *end_out)
 {

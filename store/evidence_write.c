@@ -1,5 +1,5 @@
-/* A batch collects rows as they come; at commit each kind is sorted, equal keys are joined, and the rows go in by key: the pages of
- * the tree are visited in order, and each once. */
+/* A batch collects rows as they come; at commit each kind is sorted, equal keys are joined, and the rows go
+ * in by key: the pages of the tree are visited in order, and each once. */
 #include "row_key.h"
 
 #include <store/evidence.h>

@@ -1,10 +1,12 @@
 /* Opening a file, in the order that lets a refusal leave no trace:
- *   1. the lock (writers), 2. the first 100 bytes, read without a connection, 3. quick_check on a connection that cannot write,
- *   4. the connection itself, still told not to checkpoint when it closes, 5. version once more, now through the WAL,
+ *   1. the lock (writers), 2. the first 100 bytes, read without a connection, 3. quick_check on a connection
+ *   that cannot write,
+ *   4. the connection itself, still told not to checkpoint when it closes, 5. version once more, now through
+ *   the WAL,
  *   6. only then settings and migrations.
  *
- * quick_check reads the whole file: done by a writer for files up to CHECK_MAX_BYTES (docs/adr/0003 has the figures). In a
- * larger one SQLite finds damage where it meets it, and says so to that one query or batch. */
+ * quick_check reads the whole file: done by a writer for files up to CHECK_MAX_BYTES (docs/adr/0003 has the
+ * figures). In a larger one SQLite finds damage where it meets it, and says so to that one query or batch. */
 #include "file_parts.h"
 #include "schema.h"
 
@@ -106,9 +108,10 @@ static uint32_t big_endian_32(const uint8_t *p)
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
-/* By the functions under SQLite: a connection would make its -shm file beside a stranger's database, and a close(2) of our own
- * would take away the locks of every connection that this process has to the file already (fcntl(2)): the next program that
- * closes it would remove the WAL from under them, commits that are nowhere else included. */
+/* By the functions under SQLite: a connection would make its -shm file beside a stranger's database, and a
+ * close(2) of our own would take away the locks of every connection that this process has to the file already
+ * (fcntl(2)): the next program that closes it would remove the WAL from under them, commits that are nowhere
+ * else included. */
 static int read_header(const char *path, uint8_t head[HEADER_BYTES], int64_t *size_out)
 {
     sqlite3_vfs *const vfs = sqlite3_vfs_find(NULL);
@@ -199,7 +202,8 @@ static int first_text(void *arg, int columns, char **values, char **names)
     return 0;
 }
 
-/* Step 3. Nothing waits in a WAL: the file is read as if on a CD, without lock and -shm. acts.db has other writers: never so. */
+/* Step 3. Nothing waits in a WAL: the file is read as if on a CD, without lock and -shm. acts.db has other
+ * writers: never so. */
 static enum trap_err check_content(struct store_db *db, int64_t size, struct err_text *why)
 {
     char name[PATH_TEXT_MAX * 3 + 32];

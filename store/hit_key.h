@@ -1,7 +1,9 @@
 /* hit_key.h - the number under which a recipient is indexed: 47 bits of a hash of the lower-cased address.
  *
- * Why:     SQLite stores it in 6 bytes; an index of the text itself costs 30 bytes a hit more (docs/adr/0003).
- * Rule:    two addresses may share a key: the reader compares the text. The function is part of the file's format.
+ * Why:     SQLite stores it in 6 bytes; an index of the text itself costs 30 bytes a hit more
+ *          (docs/adr/0003).
+ * Rule:    two addresses may share a key: the reader compares the text. The function is part of the file's
+ *          format.
  * Threads: any.
  */
 #ifndef STORE_HIT_KEY_H

@@ -1,7 +1,9 @@
 /* intern.h - text -> row id, for the few texts that many visits share: user agents, sites, pages.
  *
- * Why:     a user agent of 120 bytes in every row would cost more than the row; finding its id in SQLite costs 2 us, here 0.2.
- * Limits:  INTERN_TEXTS texts, INTERN_BYTES bytes; when either is reached the memory is emptied and filled anew from the file.
+ * Why:     a user agent of 120 bytes in every row would cost more than the row; finding its id in SQLite
+ *          costs 2 us, here 0.2.
+ * Limits:  INTERN_TEXTS texts, INTERN_BYTES bytes; when either is reached the memory is emptied and filled
+ *          anew from the file.
  * Owns:    its memory.
  * Threads: one (the writer's).
  */

@@ -1,7 +1,7 @@
 /* row_key.h - the key blobs of derived.db: a family byte (4 or 6), then the 4 or 8 bytes of ip_key_put().
  *
- * Why:     the plain blobs of the log would mix the families; with the byte before them the order of the rows is that of
- *          prefixes: IPv4, then IPv6, each ascending.
+ * Why:     the plain blobs of the log would mix the families; with the byte before them the order of the rows
+ *          is that of prefixes: IPv4, then IPv6, each ascending.
  * Threads: plain data.
  */
 #ifndef STORE_ROW_KEY_H
@@ -24,7 +24,8 @@ static inline struct bytes row_key_bytes(const struct row_key *k)
     return bytes_of(k->b, k->n);
 }
 
-/* The smallest and the largest key inside a prefix; one that is longer than a key gives the key it lies in. */
+/* The smallest and the largest key inside a prefix; one that is longer than a key gives the key it lies
+ * in. */
 struct row_range {
     struct row_key low, high;
 };

@@ -1,9 +1,12 @@
 /* sample.h - samples.db: which heads of messages are kept, and the thread that keeps them.
  *
- * Why:     a sample is a convenience, the hit is the promise: compressing and storing it must not delay the next "250".
- * Rule:    a message is kept when its digest is new or its sender is new today, but never more than SAMPLES_PER_SENDER_DAY of one
- *          sender key and UTC day. What is remembered for that is bounded and may forget: then a few more are kept.
- * Limits:  SAMPLE_QUEUE_BYTES wait, then samples are dropped; samples.db takes at most samples_max_bytes, the oldest go first.
+ * Why:     a sample is a convenience, the hit is the promise: compressing and storing it must not delay the
+ *          next "250".
+ * Rule:    a message is kept when its digest is new or its sender is new today, but never more than
+ *          SAMPLES_PER_SENDER_DAY of one sender key and UTC day. What is remembered for that is bounded and
+ *          may forget: then a few more are kept.
+ * Limits:  SAMPLE_QUEUE_BYTES wait, then samples are dropped; samples.db takes at most samples_max_bytes, the
+ *          oldest go first.
  * Threads: sample_wants and sample_offer on the writer thread of hits.db; a thread of its own writes.
  * Tests:   tests/unit/store/test_hit_log.c
  */

@@ -1,4 +1,5 @@
-/* seqlist.h - a bounded list of sequences, newest first: read at once, so that no callback runs inside the read transaction.
+/* seqlist.h - a bounded list of sequences, newest first: read at once, so that no callback runs inside the
+ * read transaction.
  *
  * Threads: one.
  */
@@ -15,8 +16,10 @@ struct seqlist {
 TRAP_NODISCARD enum trap_err seqlist_read(struct store_db *db, sqlite3_stmt *st, uint32_t limit,
                                           struct seqlist *out);
 
-/* The same over the stretches of 4,096 sequences by which the indexes of visits and hits are cut, newest stretch first.
- * The statement: ?1 = the stretch, ?2 = the limit, the rest bound by `bind`. Each stretch is a read transaction of its own. */
+/* The same over the stretches of 4,096 sequences by which the indexes of visits and hits are cut, newest
+ * stretch first.
+ * The statement: ?1 = the stretch, ?2 = the limit, the rest bound by `bind`. Each stretch is a read
+ * transaction of its own. */
 enum { SEQLIST_STRETCH_BITS = 12 };
 typedef void seqlist_bind_fn(sqlite3_stmt *st, const void *arg);
 struct seqlist_query {

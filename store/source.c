@@ -28,7 +28,8 @@ uint64_t source_of_batch(uint8_t node, uint64_t seq)
 
 uint64_t source_of_name(enum source_kind kind, struct bytes name)
 {
-    /* Part of the format of derived.db, and of what "identical" means: the same on every machine, so no secret key. */
+    /* Part of the format of derived.db, and of what "identical" means: the same on every machine, so no
+     * secret key. */
     static const struct hash_key fixed = { { 't', 'r', 'a', 'p', 'l', 'i', 'n', 'e', ' ', 's', 'o', 'u', 'r',
                                              'c', 'e', 's' } };
     uint8_t lower[NAME_MAX_BYTES];

@@ -1,10 +1,12 @@
-/* trap_image.h - names (addresses and domains) with what they are, as one run of bytes: a hash table that is searched in place.
+/* trap_image.h - names (addresses and domains) with what they are, as one run of bytes: a hash table that is
+ * searched in place.
  *
- * Why:     the configuration's traps (in memory) and those of the acts (a mapped file) are looked up by the same code at the same
- *          cost; a file of it is used as it lies on disk.
- * Form:    little endian. Header of 64 bytes: magic 8, version 4, count 4, slots 4 (a power of two, at least twice the count), zero 4,
- *          text bytes 8, key 16, checksum 8 (SipHash under the key of all that follows the header), zero 8. Slots of 24 bytes:
- *          hash 8, offset of the text 4, its length 2, class 1, state 1, tag 4, zero 4. Then the text: lower case, no separators.
+ * Why:     the configuration's traps (in memory) and those of the acts (a mapped file) are looked up by the
+ *          same code at the same cost; a file of it is used as it lies on disk.
+ * Form:    little endian. Header of 64 bytes: magic 8, version 4, count 4, slots 4 (a power of two, at least
+ *          twice the count), zero 4, text bytes 8, key 16, checksum 8 (SipHash under the key of all that
+ *          follows the header), zero 8. Slots of 24 bytes: hash 8, offset of the text 4, its length 2, class
+ *          1, state 1, tag 4, zero 4. Then the text: lower case, no separators.
  * Hash:    SipHash under the image's own random key: nobody can choose names that meet in one slot.
  * Threads: an image is read-only.
  * Tests:   tests/unit/store/test_trapdir.c
@@ -41,7 +43,8 @@ struct trap_list {
 };
 void trap_list_init(struct trap_list *l);
 void trap_list_free(struct trap_list *l);
-/* Lower-cases the name. A name that was added before is replaced when the image is made; TRAP_STATE_LOCAL never replaces. */
+/* Lower-cases the name. A name that was added before is replaced when the image is made; TRAP_STATE_LOCAL
+ * never replaces. */
 TRAP_NODISCARD enum trap_err trap_list_add(struct trap_list *l, struct bytes name, uint8_t klass,
                                            enum trap_state state, uint32_t tag);
 struct bytes trap_list_name(const struct trap_list *l, size_t i);

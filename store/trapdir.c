@@ -128,7 +128,8 @@ void trapdir_refresh(struct trapdir *d)
 
 /* ---- find ---- */
 
-/* Lower case. A part that is too long to be anybody's is looked up as the empty name: at the same cost, and never found. */
+/* Lower case. A part that is too long to be anybody's is looked up as the empty name: at the same cost, and
+ * never found. */
 struct address {
     uint8_t text[TRAP_NAME_MAX];
     struct bytes whole, domain;

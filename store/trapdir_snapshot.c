@@ -12,8 +12,9 @@ enum { BUILD_TRIES = 10, SNAPSHOT_MAX_BYTES = 1 << 30 };
 
 /* ---- loading ---- */
 
-/* Into memory, not mapped: what was checked is what is used, also when somebody copies a backup over the file in place (a mapping
- * would then show bytes that were never checked, or end the process with SIGBUS). docs/adr/0007. */
+/* Into memory, not mapped: what was checked is what is used, also when somebody copies a backup over the file
+ * in place (a mapping would then show bytes that were never checked, or end the process with SIGBUS).
+ * docs/adr/0007. */
 enum trap_err trapdir_snapshot_load(const char *path, struct trapdir_snapshot *out, struct err_text *why)
 {
     struct trapdir_snapshot s = { .loaded = false };

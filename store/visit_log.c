@@ -254,8 +254,9 @@ enum trap_err visit_log_not_shown(struct visit_log *l, uint64_t seq)
 
 /* ---- open and close ---- */
 
-/* Newest first, durable, then used. An announcement that this file cannot have made means that the file was restored from a
- * backup: serials of the announced epochs may have been shown already, so a fresh epoch begins. */
+/* Newest first, durable, then used. An announcement that this file cannot have made means that the file was
+ * restored from a backup: serials of the announced epochs may have been shown already, so a fresh epoch
+ * begins. */
 static enum trap_err begin_epoch(struct visit_log *l, struct err_text *why)
 {
     struct mint_window *window = calloc(1, sizeof *window);

@@ -59,8 +59,8 @@ enum trap_err visit_epochs(struct store_db *db, struct visit_epoch **list_out, s
     return TRAP_OK;
 }
 
-/* The list is small and nearly never changes, but every visit needs it: kept with the connection. An epoch that is not in it
- * begins behind the last visit that was on record before it was read. */
+/* The list is small and nearly never changes, but every visit needs it: kept with the connection. An epoch
+ * that is not in it begins behind the last visit that was on record before it was read. */
 static enum trap_err load_epochs(struct store_db *db)
 {
     struct visit_epoch *list = NULL;
@@ -79,7 +79,8 @@ static enum trap_err load_epochs(struct store_db *db)
     return TRAP_OK;
 }
 
-/* The newest epoch that begins at or before the visit: two that begin at the same one are an epoch raised before any visit. */
+/* The newest epoch that begins at or before the visit: two that begin at the same one are an epoch raised
+ * before any visit. */
 static enum trap_err set_epoch(struct store_db *db, struct visit *v)
 {
     const struct visit_epoch *e;

@@ -37,7 +37,8 @@ enum trap_err client_ip_entry(struct bytes text, struct ip *out)
     return TRAP_OK;
 }
 
-/* RFC 7239 4: token "=" ( token / quoted-string ), joined by ";". Escapes in a node name have no use: refused. */
+/* RFC 7239 4: token "=" ( token / quoted-string ), joined by ";". Escapes in a node name have no use:
+ * refused. */
 enum trap_err client_ip_element(struct bytes element, struct ip *out)
 {
     enum trap_err err = TRAP_EINVAL;
@@ -66,8 +67,9 @@ enum trap_err client_ip_element(struct bytes element, struct ip *out)
 
 typedef enum trap_err entry_fn(struct bytes text, struct ip *out);
 
-/* Walks the list from the right, over all fields as if they were one. Cutting at every comma is safe: a node holds none, so a quoted
- * comma can only make the entries on its both sides malformed, which ends the walk. */
+/* Walks the list from the right, over all fields as if they were one. Cutting at every comma is safe: a node
+ * holds none, so a quoted comma can only make the entries on its both sides malformed, which ends the
+ * walk. */
 static struct client walk(const struct bytes *fields, size_t count, entry_fn *parse, const struct prefix_set *trusted)
 {
     struct client c = { .status = CLIENT_UNKNOWN, .proxied = true };

@@ -1,5 +1,6 @@
-/* /healthz asks the store itself: an empty job goes through the same queue, the same thread and a commit, under the same deadline. So
- * the answer is right without visitors, too, and a balancer that took this node away learns when it is well again. */
+/* /healthz asks the store itself: an empty job goes through the same queue, the same thread and a commit,
+ * under the same deadline. So the answer is right without visitors, too, and a balancer that took this node
+ * away learns when it is well again. */
 #include "web.h"
 
 #include <stdlib.h>

@@ -1,4 +1,5 @@
-/* trapweb - shows bait: pages with addresses that nobody else ever got, each visit on disk before its page is sent. */
+/* trapweb - shows bait: pages with addresses that nobody else ever got, each visit on disk before its page is
+ * sent. */
 #include "web.h"
 
 #include <base/daemon.h>
@@ -72,7 +73,8 @@ static void serve(struct web *w, int signals)
     }
 }
 
-/* Ports first, while the process may still have the right to them; then nothing is read or written as root. */
+/* Ports first, while the process may still have the right to them; then nothing is read or written as
+ * root. */
 static void start(struct web *w, const struct config *conf)
 {
     struct err_text why = { "" };

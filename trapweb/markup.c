@@ -42,7 +42,8 @@ void markup_init(struct markup *m, const struct hash_key *secret)
     }
 }
 
-/* Ways to take something off the page for everybody who sees it; `inert` in the markup does the same for keyboards and readers. */
+/* Ways to take something off the page for everybody who sees it; `inert` in the markup does the same for
+ * keyboards and readers. */
 static void sheet_hidden(const struct markup *m, struct buf *out)
 {
     const uint64_t draw = markup_draw(m, "sheet", bytes_str(""));

@@ -1,7 +1,8 @@
 /* markup.h - names that differ from one installation to the next: classes, the style sheet, script names.
  *
- * Why:     a class that hides bait must not be known from another installation, nor say what it does. Names are two plain layout
- *          words drawn from the node's key; the rules that hide stand in an external sheet, which no harvester reads.
+ * Why:     a class that hides bait must not be known from another installation, nor say what it does. Names
+ *          are two plain layout words drawn from the node's key; the rules that hide stand in an external
+ *          sheet, which no harvester reads.
  * Threads: read-only after markup_init().
  * Tests:   tests/unit/trapweb/test_page.c
  */
@@ -16,7 +17,8 @@ enum markup_name { NAME_SHEET, NAME_HIDDEN, NAME_HEAD, NAME_NAV, NAME_MAIN, NAME
 enum { MARKUP_NAME_MAX = 16 };
 struct markup {
     struct hash_key key;
-    /* Distinct. Two words and a hyphen (NAME_VARIABLE: an underscore) between, lest two harmless words make a telling one. */
+    /* Distinct. Two words and a hyphen (NAME_VARIABLE: an underscore) between, lest two harmless words make a
+     * telling one. */
     char names[NAME_COUNT][MARKUP_NAME_MAX];
 };
 

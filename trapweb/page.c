@@ -1,5 +1,6 @@
-/* Order of a page (docs/bait.md): page links first, because some crawlers follow only the first ten and mail links eat into them;
- * then the link that every harvester takes; the other techniques behind it, spread between the paragraphs. */
+/* Order of a page (docs/bait.md): page links first, because some crawlers follow only the first ten and mail
+ * links eat into them; then the link that every harvester takes; the other techniques behind it, spread
+ * between the paragraphs. */
 #include "page.h"
 
 #include "prose.h"
@@ -175,7 +176,8 @@ static void head_add(struct builder *b, const char *title)
              s->markup->names[NAME_SHEET], s->markup->names[NAME_HEAD], b->site_name);
 }
 
-/* Slot 0 follows the first paragraph; the others are dealt out behind the paragraphs after it, the rest behind the last. */
+/* Slot 0 follows the first paragraph; the others are dealt out behind the paragraphs after it, the rest
+ * behind the last. */
 static void bait_add(struct builder *b)
 {
     const uint32_t paragraphs = 4 + prose_draw(&b->prose, 3);

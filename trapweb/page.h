@@ -1,8 +1,9 @@
 /* page.h - a bait page: built once for each path as text with holes, rendered for each visit by filling them.
  *
- * Why:     the text of a page never changes for the same path, so a visit costs one copy and three short addresses.
- * Form:    pieces in order: text that everybody gets, text that belongs to a slot, and holes of a slot. Without addresses
- *          the pieces of all slots are left out and the rest is the same byte by byte.
+ * Why:     the text of a page never changes for the same path, so a visit costs one copy and three short
+ *          addresses.
+ * Form:    pieces in order: text that everybody gets, text that belongs to a slot, and holes of a slot.
+ *          Without addresses the pieces of all slots are left out and the rest is the same byte by byte.
  * Owns:    a page counts its users: page_hold(), page_drop(). page_render() allocates what it returns.
  * Limits:  PAGE_TEXT_MAX bytes, PAGE_PIECES_MAX pieces.
  * Threads: a built page is read-only and may be rendered by any number of threads.

@@ -1,7 +1,7 @@
 /* page_cache.h - the built pages that were asked for lately.
  *
- * Limits:  PAGE_CACHE_ENTRIES pages (of some 6 kB each); a new one takes the place of another that hashes to the same set. Paths are
- *          drawn by visitors, so the hash is keyed.
+ * Limits:  PAGE_CACHE_ENTRIES pages (of some 6 kB each); a new one takes the place of another that hashes to
+ *          the same set. Paths are drawn by visitors, so the hash is keyed.
  * Owns:    a reference to each page it holds.
  * Threads: any; one lock for each of 16 parts.
  * Tests:   tests/unit/trapweb/test_page.c

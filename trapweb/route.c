@@ -1,6 +1,7 @@
 #include "web.h"
 
-/* Names of files that are no pages: nobody looks for addresses there, and a page under such a name would look odd. */
+/* Names of files that are no pages: nobody looks for addresses there, and a page under such a name would look
+ * odd. */
 static const char *const file_suffixes[] = {
     ".ico", ".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp", ".css", ".js",   ".json", ".xml", ".txt",
     ".pdf", ".zip", ".gz",  ".woff", ".woff2", ".ttf", ".map", ".mp4", ".webmanifest",
@@ -35,7 +36,8 @@ static struct client client_of(const struct web *w, const struct httpd_request *
     return client_ip(r->peer, &f, &w->conf->web.trusted_proxies);
 }
 
-/* Where the proxy mounts the pages: "/people", of bytes that need no escaping. Anything else is as good as none. */
+/* Where the proxy mounts the pages: "/people", of bytes that need no escaping. Anything else is as good as
+ * none. */
 static struct bytes mount_prefix(struct bytes field)
 {
     const struct bytes text = bytes_trim(field);
@@ -81,8 +83,8 @@ void asked_read(struct web *w, struct httpd_request *r, struct asked *out)
 
 /* ---- httpd's callbacks ---- */
 
-/* A visitor from outside must not learn what this is: for him /healthz is a page like any other, also where he
- * spoils his own address with a field that the proxy passes on. */
+/* A visitor from outside must not learn what this is: for him /healthz is a page like any other, also where
+ * he spoils his own address with a field that the proxy passes on. */
 static bool may_ask_health(const struct asked *a)
 {
     return a->client.status == CLIENT_SPECIAL || (a->client.status == CLIENT_UNKNOWN && !a->client.claimed);

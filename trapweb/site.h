@@ -1,7 +1,7 @@
 /* site.h - which site is asked for, and what it shows.
  *
- * Rule:    a `site` block of the configuration, by the name in the Host field; every other host is the one nameless site, which shows
- *          all minted domains.
+ * Rule:    a `site` block of the configuration, by the name in the Host field; every other host is the one
+ *          nameless site, which shows all minted domains.
  * Owns:    sites_free() frees all; names are borrowed from the configuration.
  * Errors:  sites_init: TRAP_EINVAL for an unknown theme; `why` says what is allowed.
  * Threads: read-only after sites_init().
@@ -38,8 +38,8 @@ const struct site *sites_find(const struct sites *s, struct bytes name);
 /* The site's own theme, or one drawn for this installation and host. */
 const struct theme *site_theme(const struct site *s, const struct markup *m, struct bytes host);
 
-/* The value of a Host field, checked: name and port of letters, digits, ".", "-", "_", "[", "]", ":"; lower-cased. What is not of that
- * form is as good as none: it never comes back in a page. */
+/* The value of a Host field, checked: name and port of letters, digits, ".", "-", "_", "[", "]", ":";
+ * lower-cased. What is not of that form is as good as none: it never comes back in a page. */
 enum { HOST_TEXT_MAX = 264 };
 struct host {
     uint8_t text[HOST_TEXT_MAX];

@@ -1,6 +1,7 @@
 #include "technique.h"
 
-/* By enum technique. Only what is not visible by itself stands outside an inert element of the hiding class. */
+/* By enum technique. Only what is not visible by itself stands outside an inert element of the hiding
+ * class. */
 static const char *const markups[TECHNIQUE_COUNT] = {
     [TECHNIQUE_LINK] = "<div class=\"%c\" inert>\n<p>\n<a href=\"mailto:%a\">\n%a\n</a>\n</p>\n</div>\n",
     [TECHNIQUE_MAILTO] = "<div class=\"%c\" inert>\n<p> <a href=\"mailto:%a\">%m</a> </p>\n</div>\n",
@@ -22,7 +23,8 @@ static const char *const markups[TECHNIQUE_COUNT] = {
                          "\" \" + [ \"%l\", \"%d\" ].join(String.fromCharCode(64)) + \" \";\n</script>\n",
 };
 
-/* The second address of a domain asks: which parts of the source does it read? The third: what does it decode? */
+/* The second address of a domain asks: which parts of the source does it read? The third: what does it
+ * decode? */
 static const uint8_t readers[] = { TECHNIQUE_COMMENT,  TECHNIQUE_DATA,     TECHNIQUE_TITLE,    TECHNIQUE_INPUT, TECHNIQUE_JSON_LD,
                                    TECHNIQUE_NOSCRIPT, TECHNIQUE_TEMPLATE, TECHNIQUE_TEXTAREA, TECHNIQUE_SCRIPT };
 static const uint8_t decoders[] = { TECHNIQUE_ENTITY, TECHNIQUE_SPLIT, TECHNIQUE_SPELLED, TECHNIQUE_JOINED };

@@ -1,10 +1,11 @@
 /* technique.h - the markup of each technique, as data, and which of them a page uses.
  *
- * Form:    markup holds %a address, %e address as character entities, %l local part, %d domain, %s domain with " (dot) ",
- *          and of the page: %c hiding class, %f field name, %v script variable, %i element id, %t site name, %m text of a mail
- *          link. Everything but the address is the same for all visitors.
- * Rules:   slot 0 is the link that every harvester takes; at most three addresses of one trap domain a page (some tools keep
- *          only the first three, so the link is always the first of its domain); blanks or line ends around every address (docs/bait.md).
+ * Form:    markup holds %a address, %e address as character entities, %l local part, %d domain, %s domain
+ *          with " (dot) ", and of the page: %c hiding class, %f field name, %v script variable, %i element
+ *          id, %t site name, %m text of a mail link. Everything but the address is the same for all visitors.
+ * Rules:   slot 0 is the link that every harvester takes; at most three addresses of one trap domain a page
+ *          (some tools keep only the first three, so the link is always the first of its domain); blanks or
+ *          line ends around every address (docs/bait.md).
  * Threads: constant.
  * Tests:   tests/unit/trapweb/test_page.c
  */

@@ -1,8 +1,9 @@
 /* theme.h - what a bait page is about: its language, names, pages and the material for its text. Data only.
  *
  * Form:    a sentence holds {a} … {z}: a word of that list. Lists end with NULL.
- * Rule:    no word near an address may make a harvester drop it: no "test", "demo", "sample", "example", "placeholder", not even
- *          inside another word; no quotes, "<", ">" or "&", so that the text needs no escaping anywhere.
+ * Rule:    no word near an address may make a harvester drop it: no "test", "demo", "sample", "example",
+ *          "placeholder", not even inside another word; no quotes, "<", ">" or "&", so that the text needs no
+ *          escaping anywhere.
  * Threads: constant.
  * Tests:   tests/unit/trapweb/test_theme.c
  */

@@ -8,8 +8,9 @@
  *                                                  failed: resume them ──────────▶ answer without
  *   deadline first ──────────────────────────────▶ answer without; a visit that nobody was shown is marked so
  *
- * Who owns what: an order belongs to the log from visit_log_submit() to its done(). A waiter belongs to the completing side (window,
- * then whoever calls waiters_resume()) until httpd_resume(): true gives it to the request, false leaves it here (httpd.h). */
+ * Who owns what: an order belongs to the log from visit_log_submit() to its done(). A waiter belongs to the
+ * completing side (window, then whoever calls waiters_resume()) until httpd_resume(): true gives it to the
+ * request, false leaves it here (httpd.h). */
 #include "web.h"
 
 #include <base/log.h>
@@ -46,7 +47,8 @@ static bool waiter_resume(struct waiter *me, const struct shown *shown, enum wit
     return false;
 }
 
-/* All who wait for the entry; then the window shows it, or forgets it where nobody was in time. True: somebody was. */
+/* All who wait for the entry; then the window shows it, or forgets it where nobody was in time. True:
+ * somebody was. */
 static bool waiters_resume(struct web *w, uint32_t entry, const struct shown *shown, enum without reason)
 {
     bool seen = false;

@@ -1,6 +1,7 @@
-/* Two kinds of entries share one table and one order of use: VISIT (client, site, agent, page) and CLIENT (client, site). An entry is
- * known by a 64-bit keyed hash alone: the key is drawn at start, so nobody can make two of them meet.
- * A large window is cut into parts by client, each with a lock of its own: threads seldom meet there. */
+/* Two kinds of entries share one table and one order of use: VISIT (client, site, agent, page) and CLIENT
+ * (client, site). An entry is known by a 64-bit keyed hash alone: the key is drawn at start, so nobody can
+ * make two of them meet. A large window is cut into parts by client, each with a lock of its own: threads
+ * seldom meet there. */
 #include "visit_window.h"
 
 #include <pthread.h>

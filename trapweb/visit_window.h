@@ -1,13 +1,19 @@
-/* visit_window.h - who was shown what lately: one visit for the same client, user agent and page within `window`.
+/* visit_window.h - who was shown what lately: one visit for the same client, user agent and page within
+ * `window`.
  *
- * Why:     a harvester that compares two fetches of a page must see the same addresses, and nobody may use up serials.
- * Rules:   1. the same client key (IPv4 address, IPv6 /64), site, user agent and page within the window: the same visit again;
+ * Why:     a harvester that compares two fetches of a page must see the same addresses, and nobody may use up
+ *          serials.
+ * Rules:   1. the same client key (IPv4 address, IPv6 /64), site, user agent and page within the window: the
+ *          same visit again;
  *             while that visit still waits for its commit, the request waits with it.
- *          2. after per_hour new visits in an hour from one client key on one site: its newest visit is shown again.
+ *          2. after per_hour new visits in an hour from one client key on one site: its newest visit is shown
+ *          again.
  *          3. after per_day new visits of the node in a UTC day: no new ones.
- * Memory:  VISIT_WINDOW_MAX entries of 72 bytes, touched as they are used; the least recently used goes first, but never one
- *          that waits. A forgotten entry means a new visit, nothing else. Not kept over a restart.
- * Owns:    waiters are the caller's; an entry that waits holds a list of them until window_next() gives it back.
+ * Memory:  VISIT_WINDOW_MAX entries of 72 bytes, touched as they are used; the least recently used goes
+ *          first, but never one that waits. A forgotten entry means a new visit, nothing else. Not kept over
+ *          a restart.
+ * Owns:    waiters are the caller's; an entry that waits holds a list of them until window_next() gives it
+ *          back.
  * Threads: any; locks inside.
  * Tests:   tests/unit/trapweb/test_visit_window.c
  */
@@ -65,8 +71,9 @@ enum window_answer window_look(struct visit_window *w, struct window_key *key, s
 /* After window_look() with the same key gave WINDOW_MISS; gives anything else. */
 enum window_answer window_enter(struct visit_window *w, const struct window_key *key, struct window_waiter *me,
                                 struct shown *shown_out, uint32_t *entry_out);
-/* After the commit of a WINDOW_NEW visit: gives the list of those who wait for it; call again, until it gives NULL: then the
- * entry shows `shown` from now on or, with NULL, is forgotten. Requests may join the list between two calls. */
+/* After the commit of a WINDOW_NEW visit: gives the list of those who wait for it; call again, until it gives
+ * NULL: then the entry shows `shown` from now on or, with NULL, is forgotten. Requests may join the list
+ * between two calls. */
 struct window_waiter *window_next(struct visit_window *w, uint32_t entry, const struct shown *shown, mono_t now);
 
 /* Entries in use. */

@@ -1,9 +1,12 @@
 /* web.h - what the files of trapweb share: the state of the daemon and one request as it is understood.
  *
- * Flow:    route.c reads the request; visit_flow.c decides which visit it shows: one of the window at once, or a new one, for which the
- *          request is suspended until the visit is on disk (docs/adr/0006); answer.c renders.
- * Rule:    an address leaves only after its visit is on disk; a page without addresses is the same page otherwise.
- * Threads: struct web is read-only after web_start() but for counters, window and cache, which lock for themselves.
+ * Flow:    route.c reads the request; visit_flow.c decides which visit it shows: one of the window at once,
+ *          or a new one, for which the request is suspended until the visit is on disk (docs/adr/0006);
+ *          answer.c renders.
+ * Rule:    an address leaves only after its visit is on disk; a page without addresses is the same page
+ *          otherwise.
+ * Threads: struct web is read-only after web_start() but for counters, window and cache, which lock for
+ *          themselves.
  */
 #ifndef TRAPWEB_WEB_H
 #define TRAPWEB_WEB_H

@@ -1,7 +1,7 @@
 /* prefix_set.c - sorted, disjoint prefixes: union by sealing, look-up by bisection, difference by halving.
  *
- * IPv6 prefixes that reach around the IPv4-mapped block (::/0 … ::ffff:0:0/95) are taken apart into what they have
- * beside it: all of IPv4 is not theirs. What is in a set is of one family each. */
+ * IPv6 prefixes that reach around the IPv4-mapped block (::/0 … ::ffff:0:0/95) are taken apart into what they
+ * have beside it: all of IPv4 is not theirs. What is in a set is of one family each. */
 #include <base/prefix_set.h>
 
 #include <errno.h>
@@ -55,7 +55,8 @@ static bool is_around_v4(struct prefix p)
     return p.len < MAPPED_BITS && ip_eq(prefix_of(ip_v4(0, 0, 0, 0), p.len).ip, p.ip);
 }
 
-/* The parts of p of its own family: p itself, or what is beside IPv4 on the way down to it. Returns how many. */
+/* The parts of p of its own family: p itself, or what is beside IPv4 on the way down to it. Returns how
+ * many. */
 static size_t parts_of(struct prefix p, struct prefix out[MAPPED_BITS])
 {
     size_t n = 0;
@@ -106,8 +107,8 @@ static int compare(const void *a, const void *b)
     return prefix_cmp(*(const struct prefix *)a, *(const struct prefix *)b);
 }
 
-/* The two halves of one prefix, for disjoint a before b: the lower half begins where the whole does. All of IPv4 and
- * the IPv6 prefix before it are none. */
+/* The two halves of one prefix, for disjoint a before b: the lower half begins where the whole does. All of
+ * IPv4 and the IPv6 prefix before it are none. */
 static bool are_siblings(struct prefix a, struct prefix b)
 {
     return a.len == b.len && a.len > 0 && !(b.len == MAPPED_BITS && ip_is_v4(b.ip)) && ip_eq(prefix_of(b.ip, (uint8_t)(a.len - 1)).ip, a.ip);

@@ -5,7 +5,8 @@
  *          reachable (AS112, AMT, 6to4, Teredo, NAT64): behind such an address there are many parties, or one
  *          that somebody else claims.
  *          Unallocated parts of 2000::/3 are not taken: they are handed out every week.
- * Without: ::ffff:0:0/96, IPv4-mapped. That is how IPv4 is stored here, and "::/8" does not hold it (prefix_set.c).
+ * Without: ::ffff:0:0/96, IPv4-mapped. That is how IPv4 is stored here, and "::/8" does not hold it
+ *          (prefix_set.c).
  */
 #include <base/prefix_set.h>
 

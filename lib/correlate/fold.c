@@ -152,8 +152,8 @@ static enum trap_err walk_log(struct walk *w)
 
 /* ---- a run ---- */
 
-/* Was mail folded without looking for an epoch that had begun by then? The newest one that is marked was looked for
- * since the mark was made; epochs behind it never. */
+/* Was mail folded without looking for an epoch that had begun by then? The newest one that is marked was
+ * looked for since the mark was made; epochs behind it never. */
 static enum trap_err is_outgrown(struct fold *f, const struct node_view *v, wall_t newest, bool *out)
 {
     uint64_t looked_for = 0, outrun = 0;

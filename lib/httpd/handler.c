@@ -1,7 +1,7 @@
-/* What libmicrohttpd calls, in this order for a connection: handler_connection (started); then for each request handler_target,
- * handler_request (first call: only say yes, a response queued here would close the connection), handler_request for each
- * piece of a body, handler_request at the end of it, again after a suspension, handler_completed; at last
- * handler_connection (closed). */
+/* What libmicrohttpd calls, in this order for a connection: handler_connection (started); then for each
+ * request handler_target, handler_request (first call: only say yes, a response queued here would close the
+ * connection), handler_request for each piece of a body, handler_request at the end of it, again after a
+ * suspension, handler_completed; at last handler_connection (closed). */
 #include "internal.h"
 
 #include <base/num.h>

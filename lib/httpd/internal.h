@@ -1,7 +1,8 @@
 /* internal.h - what the files of lib/httpd share.
  *
- * Connection: struct httpd_conn is made when the peer is accepted and ends with the connection. HTTP/1 requests of one
- *             connection come one after the other, so the state of the request lives in it, too.
+ * Connection: struct httpd_conn is made when the peer is accepted and ends with the connection. HTTP/1
+ *             requests of one connection come one after the other, so the state of the request lives in it,
+ *             too.
  * Locks:      wait_queue.lock may be held while libmicrohttpd takes its own; never the other way round.
  */
 #ifndef HTTPD_INTERNAL_H
@@ -21,7 +22,8 @@ enum {
     SLOW_LOOK_MS = 500
 };
 
-/* ---- peers.c: open connections: how many of each client, and which take too long to say what they want ---- */
+/* ---- peers.c: open connections: how many of each client, and which take too long to say what they want
+ * ---- */
 struct peer {
     struct peer *next;
     struct prefix key;
@@ -36,12 +38,12 @@ struct peers {
 };
 TRAP_NODISCARD enum trap_err peers_init(struct peers *p, uint32_t connections_max);
 void peers_free(struct peers *p);
-/* Counts a connection by c->ip; *mine_out and *total_out say how many there are now, this one included. c->peer stays NULL when
- * memory runs out: not counted for its peer. */
+/* Counts a connection by c->ip; *mine_out and *total_out say how many there are now, this one included.
+ * c->peer stays NULL when memory runs out: not counted for its peer. */
 void peers_add(struct peers *p, struct httpd_conn *c, uint32_t *mine_out, uint32_t *total_out);
 void peers_remove(struct peers *p, struct httpd_conn *c);
-/* Shuts connections whose request is not complete `limit` after the connection or their last response: the library's own timeout
- * begins anew with every octet. It finds the end of the stream and closes them. */
+/* Shuts connections whose request is not complete `limit` after the connection or their last response: the
+ * library's own timeout begins anew with every octet. It finds the end of the stream and closes them. */
 void peers_shut_slow(struct peers *p, mono_t now, span_t limit);
 
 /* ---- wait.c: suspended requests in order of their deadlines ---- */

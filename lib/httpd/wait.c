@@ -1,5 +1,5 @@
-/* All deadlines are equally far away, so the queue in order of arrival is the queue in order of deadline, and the thread that
- * sleeps at most one span can never oversleep one: nobody has to wake it. */
+/* All deadlines are equally far away, so the queue in order of arrival is the queue in order of deadline, and
+ * the thread that sleeps at most one span can never oversleep one: nobody has to wake it. */
 #include "internal.h"
 
 #include <time.h>
@@ -22,7 +22,8 @@ static void queue_remove(struct wait_queue *q, struct httpd_wait *w)
     q->count--;
 }
 
-/* Counted before it is asked whether the server stops, and the other way round in httpd_stop(): one of the two sees the other. */
+/* Counted before it is asked whether the server stops, and the other way round in httpd_stop(): one of the
+ * two sees the other. */
 bool httpd_suspend(struct httpd_request *r, struct httpd_wait *w)
 {
     struct httpd_conn *c = r->conn;
@@ -34,7 +35,8 @@ bool httpd_suspend(struct httpd_request *r, struct httpd_wait *w)
         atomic_fetch_sub(&c->server->submitting, 1);
         return false;
     }
-    /* Before it can be found: a resume that comes before the suspension would be lost. Outside the lock: it is a system call. */
+    /* Before it can be found: a resume that comes before the suspension would be lost. Outside the lock: it
+     * is a system call. */
     MHD_suspend_connection(c->mhd);
     c->suspended = true;
     atomic_store_explicit(&c->outcome, OUTCOME_WAITING, memory_order_relaxed);

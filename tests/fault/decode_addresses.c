@@ -1,8 +1,8 @@
-/* decode_addresses - what the addresses on standard input say: one a line, every reading of it as `node epoch serial slot`, the readings
- * apart by a comma, or `-`.
+/* decode_addresses - what the addresses on standard input say: one a line, every reading of it as `node epoch
+ * serial slot`, the readings apart by a comma, or `-`.
  *
- * Use:     decode_addresses STATE_DIR < ADDRESSES. Keys and epochs are those of the installation. For the fault tests, which look
- *          for the visits of thousands of addresses.
+ * Use:     decode_addresses STATE_DIR < ADDRESSES. Keys and epochs are those of the installation. For the
+ *          fault tests, which look for the visits of thousands of addresses.
  */
 #include <base/file.h>
 #include <base/keyring.h>

@@ -1,4 +1,5 @@
-/* Any local-part: what decodes is, minted again, the text itself; what decodes repaired stands somewhere in the text. */
+/* Any local-part: what decodes is, minted again, the text itself; what decodes repaired stands somewhere in
+ * the text. */
 #include <mail/keyed.h>
 #include <mail/mint.h>
 

@@ -1,4 +1,5 @@
-/* act_log.h - acts.db: appended by short transactions of several programs (BEGIN IMMEDIATE, busy timeout 5 s, <= 100 rows).
+/* act_log.h - acts.db: appended by short transactions of several programs (BEGIN IMMEDIATE, busy timeout 5 s,
+ * <= 100 rows).
  *
  * Threads: one per struct store_db (opened with STORE_WRITE to append).
  * Tests:   tests/unit/store/test_act_log.c

@@ -1,18 +1,24 @@
 /* commit.h - group commit: many producers, one writer thread, one transaction for whatever waits.
  *
- * Why:     one fsync serves every waiter: 5,700 commits/s of one row, 960,000 rows/s in batches of 1,000 (docs/adr/0005).
- * Use:     embed struct commit_job as the first member of the request, fill `apply` and `done`, commit_submit(). The writer
- *          drains the queue, calls apply() for each in one transaction, commits (fsync), then done() for each with its
- *          result, in order of submission; then batch_done() once, so that a consumer is woken once a batch.
- *          apply() may be called twice for one job: when another one of its batch was refused, all are undone and done again.
+ * Why:     one fsync serves every waiter: 5,700 commits/s of one row, 960,000 rows/s in batches of 1,000
+ *          (docs/adr/0005).
+ * Use:     embed struct commit_job as the first member of the request, fill `apply` and `done`,
+ *          commit_submit(). The writer drains the queue, calls apply() for each in one transaction, commits
+ *          (fsync), then done() for each with its result, in order of submission; then batch_done() once, so
+ *          that a consumer is woken once a batch. apply() may be called twice for one job: when another one
+ *          of its batch was refused, all are undone and done again.
  * Owns:    the job belongs to the queue from submit to done(); done() gives it back.
- * Errors:  done(job, TRAP_OK) only after the commit is durable. An apply() that fails is undone alone and reported to its own
- *          job; a failed commit fails every job of the batch (TRAP_EFULL: disk full or less than free_min_bytes; else
- *          TRAP_EIO). The writer stays and tries again with the next batch.
- *          commit_submit: TRAP_EFULL when queue_max jobs wait, TRAP_ECLOSED after commit_stop began; then done() is not called.
- * Checkpoints: PASSIVE, by a thread of its own with a connection of its own, when the WAL is longer than wal_max_bytes; beyond
- *          twice that the writer waits between two batches (<= 100 ms and the copying) until it can begin a new WAL.
- * Threads: submit on any thread; apply, done, batch_done on the writer thread (done and batch_done must not block).
+ * Errors:  done(job, TRAP_OK) only after the commit is durable. An apply() that fails is undone alone and
+ *          reported to its own job; a failed commit fails every job of the batch (TRAP_EFULL: disk full or
+ *          less than free_min_bytes; else TRAP_EIO). The writer stays and tries again with the next batch.
+ *          commit_submit: TRAP_EFULL when queue_max jobs wait, TRAP_ECLOSED after commit_stop began; then
+ *          done() is not called.
+ * Checkpoints: PASSIVE, by a thread of its own with a connection of its own, when the WAL is longer than
+ *              wal_max_bytes; beyond
+ *          twice that the writer waits between two batches (<= 100 ms and the copying) until it can begin a
+ *          new WAL.
+ * Threads: submit on any thread; apply, done, batch_done on the writer thread (done and batch_done must not
+ *          block).
  * Tests:   tests/unit/store/test_commit.c, tests/fault/
  */
 #ifndef STORE_COMMIT_H
@@ -40,7 +46,8 @@ struct commit_options {
 };
 
 struct commit;
-/* db (opened with STORE_WRITE in dir) is used by the writer thread until commit_stop; the caller closes it afterwards. */
+/* db (opened with STORE_WRITE in dir) is used by the writer thread until commit_stop; the caller closes it
+ * afterwards. */
 TRAP_NODISCARD enum trap_err commit_start(struct store_db *db, const struct commit_options *o, struct commit **out,
                                           struct err_text *why);
 TRAP_NODISCARD enum trap_err commit_submit(struct commit *c, struct commit_job *job);

@@ -1,8 +1,9 @@
 /* epochs.h - which epochs of which node count at RCPT time: a small snapshot, state_dir/snap/epochs.
  *
- * Form:    text: `trapline-epochs 1`, then one `<node> <newest>` line a node. Replaced atomically and durably.
- * Rule:    an epoch is announced here before an address of it is shown: when seven tenths of the serials are used; it begins at
- *          three quarters. A reader counts newest .. newest-3.
+ * Form:    text: `trapline-epochs 1`, then one `<node> <newest>` line a node. Replaced atomically and
+ *          durably.
+ * Rule:    an epoch is announced here before an address of it is shown: when seven tenths of the serials are
+ *          used; it begins at three quarters. A reader counts newest .. newest-3.
  * Threads: reading any; writing: the one trapweb of the state directory.
  * Tests:   tests/unit/store/test_epochs.c
  */

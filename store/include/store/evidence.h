@@ -1,11 +1,14 @@
-/* evidence.h - derived.db: what the fold makes of the log, and nothing else. It can be deleted and made again.
+/* evidence.h - derived.db: what the fold makes of the log, and nothing else. It can be deleted and made
+ * again.
  *
- * Rows:    all integers; adding is count += n, first = min, last = max, so that neither order nor size of batches matters
- *          (docs/adr/0008). Sources are 64-bit numbers (below). Hours and days are UTC, counted since 1970.
- * Writing: collect a batch in memory, then derived_commit(): one transaction, rows in key order (random single upserts cost three
- *          times as much at a million senders). The marks of what was folded are part of the same transaction.
- * Reading: every call pages and ends its read transactions within 100 ms. A reader in another process that needs one state works
- *          on derived_copy().
+ * Rows:    all integers; adding is count += n, first = min, last = max, so that neither order nor size of
+ *          batches matters (docs/adr/0008). Sources are 64-bit numbers (below). Hours and days are UTC,
+ *          counted since 1970.
+ * Writing: collect a batch in memory, then derived_commit(): one transaction, rows in key order (random
+ *          single upserts cost three times as much at a million senders). The marks of what was folded are
+ *          part of the same transaction.
+ * Reading: every call pages and ends its read transactions within 100 ms. A reader in another process that
+ *          needs one state works on derived_copy().
  * Threads: one per struct store_db and batch.
  * Tests:   tests/unit/store/test_evidence.c
  */
@@ -17,7 +20,8 @@
 
 /* ---- sources ---- */
 
-/* Where the trap knowledge behind a hit came from: top four bits the kind, the rest exact (or a 60-bit hash of a name). */
+/* Where the trap knowledge behind a hit came from: top four bits the kind, the rest exact (or a 60-bit hash
+ * of a name). */
 enum source_kind {
     SOURCE_NET4 = 1,    /* /24 of an IPv4 harvester: 24 bits */
     SOURCE_NET6 = 2,    /* /48 of an IPv6 harvester: 48 bits */
@@ -98,7 +102,8 @@ void derived_add_link(struct derived_batch *b, const struct link_row *r);
 void derived_add_visitor(struct derived_batch *b, const struct visitor_row *r); /* also the first visit of its network */
 void derived_add_pending(struct derived_batch *b, const struct pending_row *r);
 void derived_drop_pending(struct derived_batch *b, uint8_t hit_node, uint64_t hit, uint32_t n);
-/* Besides records the fold marks what it decoded with: RECORD_EPOCHS, RECORD_OUTRUN, RECORD_CUT (record.h). */
+/* Besides records the fold marks what it decoded with: RECORD_EPOCHS, RECORD_OUTRUN, RECORD_CUT
+ * (record.h). */
 void derived_mark(struct derived_batch *b, struct record_id upto);
 /* Applies and empties the batch; on error nothing is changed and the batch is kept. */
 TRAP_NODISCARD enum trap_err derived_commit(struct store_db *db, struct derived_batch *b);
@@ -112,7 +117,8 @@ TRAP_NODISCARD enum trap_err derived_mark_get(struct store_db *db, uint8_t node,
 /* The newest time of any folded record (0: none): an as_of before it needs a fold of its own. */
 TRAP_NODISCARD enum trap_err derived_newest(struct store_db *db, wall_t *out);
 
-/* Once per sender in key order (IPv4, then IPv6), with all its rows in the order (source, class, hour, node). */
+/* Once per sender in key order (IPv4, then IPv6), with all its rows in the order (source, class, hour,
+ * node). */
 typedef enum trap_err evidence_fn(struct prefix sender, const struct evidence_row *rows, size_t n, void *arg);
 TRAP_NODISCARD enum trap_err evidence_each(struct store_db *db, evidence_fn *fn, void *arg);
 /* Senders inside p. */

@@ -1,11 +1,14 @@
 /* file.h - the SQLite files of a state directory: open, create, migrate, refuse what is newer or damaged.
  *
- * Files:   visits.db (written by trapweb), hits.db and samples.db (trapsmtp), acts.db (command line and others, rare),
- *          derived.db and published.db (trapexport). One writer each. At a hub: nodes/<id>/ with one set per node.
- * Form:    WAL, synchronous=FULL, STRICT tables; application_id tells whose file it is, user_version the last migration;
- *          store/schema/NAME/NNN.sql are the migrations, compiled in.
- * Errors:  TRAP_ENEWER, TRAP_ECORRUPT (quick_check at a writer's open of up to 256 MB, or SQLite says so), TRAP_EBUSY (another writer runs: lock
- *          file NAME.lock), TRAP_ENOENT, TRAP_EIO. A reader of a file that awaits its migration: TRAP_EBUSY. `why` names the file and says what to do. Nothing is changed on refusal.
+ * Files:   visits.db (written by trapweb), hits.db and samples.db (trapsmtp), acts.db (command line and
+ *          others, rare), derived.db and published.db (trapexport). One writer each. At a hub: nodes/<id>/
+ *          with one set per node.
+ * Form:    WAL, synchronous=FULL, STRICT tables; application_id tells whose file it is, user_version the last
+ *          migration; store/schema/NAME/NNN.sql are the migrations, compiled in.
+ * Errors:  TRAP_ENEWER, TRAP_ECORRUPT (quick_check at a writer's open of up to 256 MB, or SQLite says so),
+ *          TRAP_EBUSY (another writer runs: lock file NAME.lock), TRAP_ENOENT, TRAP_EIO. A reader of a file
+ *          that awaits its migration: TRAP_EBUSY. `why` names the file and says what to do. Nothing is
+ *          changed on refusal.
  * Threads: one struct store_db belongs to one thread at a time.
  * Tests:   tests/unit/store/test_file.c, tests/functional/test_bad_database.py
  */

@@ -1,10 +1,12 @@
-/* hit_log.h - hits.db and samples.db: the writer's side (trapsmtp) and the reader's side (fold, command line).
+/* hit_log.h - hits.db and samples.db: the writer's side (trapsmtp) and the reader's side (fold, command
+ * line).
  *
- * Order:   a hit is durable in hits.db before done(); its sample goes to samples.db after that, by a thread of its own, and may be
- *          lost in a crash: a sample is a convenience, the hit is the promise.
- * Samples: kept where the digest is new or the sender new that day, at most three a sender key and day; zstd, within
- *          samples_max_bytes (the oldest go first).
- * Callbacks must not call the function that called them (one statement runs once at a time); any other is fine.
+ * Order:   a hit is durable in hits.db before done(); its sample goes to samples.db after that, by a thread
+ *          of its own, and may be lost in a crash: a sample is a convenience, the hit is the promise.
+ * Samples: kept where the digest is new or the sender new that day, at most three a sender key and day; zstd,
+ *          within samples_max_bytes (the oldest go first).
+ * Callbacks must not call the function that called them (one statement runs once at a time); any other is
+ * fine.
  * Size:    <= 220 bytes a hit with one recipient and its indexes, samples apart.
  * Threads, reads: as visit_log.h.
  * Tests:   tests/unit/store/test_hit_log.c

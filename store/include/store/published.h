@@ -1,6 +1,8 @@
-/* published.h - published.db: what was really published, append-only: the audit trail of RFC 6471 section 2.3.
+/* published.h - published.db: what was really published, append-only: the audit trail of RFC 6471 section
+ * 2.3.
  *
- * Why:     not derivable from the log: serials, additions and removals with reasons, the policy in force, who was saved by a list.
+ * Why:     not derivable from the log: serials, additions and removals with reasons, the policy in force, who
+ *          was saved by a list.
  * Threads: one per struct store_db. Written by trapexport alone. Tests: tests/unit/store/test_published.c
  */
 #ifndef STORE_PUBLISHED_H

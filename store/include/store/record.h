@@ -1,8 +1,10 @@
-/* record.h - the facts of the log: visits, hits, session records, acts. The envelope of every record is (node, log, sequence).
+/* record.h - the facts of the log: visits, hits, session records, acts. The envelope of every record is
+ * (node, log, sequence).
  *
- * Why:     everything else (evidence, listings, zones) is computed from these; they are appended, durable, never edited
- *          (docs/adr/0003).
- * Units:   times wall_t; addresses struct ip; sequences count from 1, without gaps, per node and log, in the order of commit.
+ * Why:     everything else (evidence, listings, zones) is computed from these; they are appended, durable,
+ *          never edited (docs/adr/0003).
+ * Units:   times wall_t; addresses struct ip; sequences count from 1, without gaps, per node and log, in the
+ *          order of commit.
  * Owns:    struct bytes members are borrowed: valid during the call that got or gave the record.
  * Threads: plain data.
  */

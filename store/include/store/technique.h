@@ -1,6 +1,8 @@
-/* technique.h - the ways in which an address stands in a bait page. The numbers are part of the log: never reused, never changed.
+/* technique.h - the ways in which an address stands in a bait page. The numbers are part of the log: never
+ * reused, never changed.
  *
- * Why:     visit.recipe holds one of them for each slot; a hit then tells how the harvester reads (docs/bait.md).
+ * Why:     visit.recipe holds one of them for each slot; a hit then tells how the harvester reads
+ *          (docs/bait.md).
  * Threads: plain data.
  */
 #ifndef STORE_TECHNIQUE_H

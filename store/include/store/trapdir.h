@@ -1,10 +1,14 @@
-/* trapdir.h - the trap directory: what a recipient is, answered without a database and at equal cost for every answer.
+/* trapdir.h - the trap directory: what a recipient is, answered without a database and at equal cost for
+ * every answer.
  *
- * Parts:   trap domains, static traps and trap_file of the configuration, in memory; and state_dir/snap/traps, a
- *          snapshot of the traps that acts added and retired (made by the command line after such an act), loaded anew when it
- *          changes. A retired trap wins over all, a retired domain over all of it. A daemon needs no other program to have run.
- * Snapshot: header (magic, version, count, table size, checksum), open-addressing table of keyed hashes, records; little endian;
- *          checked as a whole when it is loaded: a damaged one is refused, the last good one stays. docs/adr/0007.
+ * Parts:   trap domains, static traps and trap_file of the configuration, in memory; and
+ *          state_dir/snap/traps, a snapshot of the traps that acts added and retired (made by the command
+ *          line after such an act), loaded anew when it changes. A retired trap wins over all, a retired
+ *          domain over all of it. A daemon needs no other program to have run.
+ * Snapshot: header (magic, version, count, table size, checksum), open-addressing table of keyed hashes,
+ *           records; little endian;
+ *          checked as a whole when it is loaded: a damaged one is refused, the last good one stays.
+ *          docs/adr/0007.
  * Threads: trapdir_find and trapdir_refresh on one thread.
  * Tests:   tests/unit/store/test_trapdir.c
  */

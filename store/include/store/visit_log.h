@@ -1,12 +1,16 @@
 /* visit_log.h - visits.db: the writer's side (trapweb) and the reader's side (fold, command line).
  *
- * Serial:  serial = seq - first_seq of its epoch (table epoch): no column for it; a visit takes <= 80 bytes with its index.
- *          An epoch ends after MINT_EPOCH_SERIALS visits. The next epoch is announced (epochs.h) before it is used.
- * Not shown: a visit whose commit was too late for its page is marked by a later job (VISIT_NOT_SHOWN when read).
- * Threads: writer: any thread submits, done() comes on the commit thread. Readers: one thread per struct store_db.
- * Reads:   every call ends its read transaction before it returns; callbacks get at most `limit` records (<= 10,000 a call).
- *          A walk ends the transaction every 50 ms and goes on behind the record just given. A callback must not call the
- *          function that called it (one statement runs once at a time); any other is fine.
+ * Serial:  serial = seq - first_seq of its epoch (table epoch): no column for it; a visit takes <= 80 bytes
+ *          with its index. An epoch ends after MINT_EPOCH_SERIALS visits. The next epoch is announced
+ *          (epochs.h) before it is used.
+ * Not shown: a visit whose commit was too late for its page is marked by a later job (VISIT_NOT_SHOWN when
+ * read).
+ * Threads: writer: any thread submits, done() comes on the commit thread. Readers: one thread per struct
+ *          store_db.
+ * Reads:   every call ends its read transaction before it returns; callbacks get at most `limit` records (<=
+ *          10,000 a call). A walk ends the transaction every 50 ms and goes on behind the record just given.
+ *          A callback must not call the function that called it (one statement runs once at a time); any
+ *          other is fine.
  * Tests:   tests/unit/store/test_visit_log.c
  */
 #ifndef STORE_VISIT_LOG_H

@@ -1,18 +1,24 @@
-/* recorder.h - what a process does to the files below one directory and says on its sockets, in one order (LD_PRELOAD).
+/* recorder.h - what a process does to the files below one directory and says on its sockets, in one order
+ * (LD_PRELOAD).
  *
- * Why:     crash_check.py rebuilds from it every disk that a power cut may leave, and looks for what was promised by then
- *          (docs/adr/0014-crash-testing.md).
+ * Why:     crash_check.py rebuilds from it every disk that a power cut may leave, and looks for what was
+ *          promised by then (docs/adr/0014-crash-testing.md).
  * Use:     LD_PRELOAD=libtrapline_record.so with
  *            TRAPLINE_RECORD_DIR   what lies below this directory is recorded
  *            TRAPLINE_RECORD_LOG   the log is <this>.<program>.<pid>
  *            TRAPLINE_FSYNC_MS     fsync(2) and fdatasync(2) below the directory take so much longer
- *            TRAPLINE_FSYNC_DROP   those of paths that end with this text ("1": all) do nothing and say that they did
- *            TRAPLINE_FSYNC_FAIL   the first one of a path that ends with this text fails with EIO, and what was written is lost
- * Form:    records: struct record, then `path_bytes` and `data_bytes` bytes. Paths are relative to the directory.
- * Order:   that of the log. A change of a file is made and logged under one lock. fsync is logged before it begins and after it
- *          has ended: it makes certain what was logged before it began, from its end on. A send is logged before it is made.
- * Limits:  glibc on 64 bits; calls that libc makes inside itself (stdio) are not seen: crash_check.py compares the directory at the
- *          end with what the log says. Shared mappings for writing are seen and refused by it, but for SQLite's -shm.
+ *            TRAPLINE_FSYNC_DROP   those of paths that end with this text ("1": all) do nothing and say that
+ *            they did
+ *            TRAPLINE_FSYNC_FAIL   the first one of a path that ends with this text fails with EIO, and what
+ *            was written is lost
+ * Form:    records: struct record, then `path_bytes` and `data_bytes` bytes. Paths are relative to the
+ *          directory.
+ * Order:   that of the log. A change of a file is made and logged under one lock. fsync is logged before it
+ *          begins and after it has ended: it makes certain what was logged before it began, from its end on.
+ *          A send is logged before it is made.
+ * Limits:  glibc on 64 bits; calls that libc makes inside itself (stdio) are not seen: crash_check.py
+ *          compares the directory at the end with what the log says. Shared mappings for writing are seen and
+ *          refused by it, but for SQLite's -shm.
  * Threads: any. A child after fork(2) records nothing until it calls execve(2).
  * Tests:   tests/fault/test_recorder.py
  */

@@ -1,4 +1,5 @@
-/* Bytes: into files (made and logged in one step) and on accepted sockets (logged before they go, after they came). */
+/* Bytes: into files (made and logged in one step) and on accepted sockets (logged before they go, after they
+ * came). */
 #include "recorder.h"
 
 #include <errno.h>

@@ -146,7 +146,8 @@ static void test_families(void **state)
     assert_false(prefix_set_overlaps(&ten, net("::/0"), NULL) || prefix_set_overlaps(&all6, net("0.0.0.0/0"), NULL));
     assert_true(prefix_set_overlaps(&all6, net("::/64"), NULL));
 
-    /* The key of a client that nobody could name, without special-use space: nothing is left, IPv4 least of all. */
+    /* The key of a client that nobody could name, without special-use space: nothing is left, IPv4 least of
+     * all. */
     assert_int_equal(prefix_set_subtract(ip_key(ip("::")), special_use(), &rest), TRAP_OK);
     assert_int_equal(rest.n, 0);
     assert_int_equal(prefix_set_subtract(net("::/0"), &ten, &rest), TRAP_OK);

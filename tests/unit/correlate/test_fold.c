@@ -281,8 +281,8 @@ static void test_unread(void **state)
     end(&s, &w);
 }
 
-/* One text in 512 would also read under an epoch that has not begun. Nobody can have been shown that one: no address
- * waits for it. */
+/* One text in 512 would also read under an epoch that has not begun. Nobody can have been shown that one: no
+ * address waits for it. */
 static void test_no_epoch_ahead(void **state)
 {
     enum { VISITS = 3000 };

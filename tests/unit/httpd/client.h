@@ -1,4 +1,5 @@
-/* client.h - a plain blocking HTTP client and a server on a free port of loopback, for the tests of lib/httpd. */
+/* client.h - a plain blocking HTTP client and a server on a free port of loopback, for the tests of
+ * lib/httpd. */
 #ifndef TEST_HTTPD_CLIENT_H
 #define TEST_HTTPD_CLIENT_H
 

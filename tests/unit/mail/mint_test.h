@@ -6,7 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Loops of a million are cut by this under the thread sanitizer: they use one thread and take ten times as long. */
+/* Loops of a million are cut by this under the thread sanitizer: they use one thread and take ten times as
+ * long. */
 #ifndef MINT_TEST_DIVISOR
 #define MINT_TEST_DIVISOR 1
 #endif
@@ -22,7 +23,8 @@ static inline uint64_t walk(void)
     return x * 0x2545f4914f6cdd1dULL;
 }
 
-/* A count of rare events is not above `expected` by more than six standard deviations, sqrt(expected) each. */
+/* A count of rare events is not above `expected` by more than six standard deviations, sqrt(expected)
+ * each. */
 static inline bool not_above(size_t count, size_t expected)
 {
     return count <= expected || (count - expected) * (count - expected) <= 36 * (expected + 1);

@@ -1,5 +1,5 @@
-/* Sealed keyrings: come back whole, and do not open when anything about them is wrong. Sealing and opening take Argon2id
- * and 256 MiB each, so that most tests share one sealed text. */
+/* Sealed keyrings: come back whole, and do not open when anything about them is wrong. Sealing and opening
+ * take Argon2id and 256 MiB each, so that most tests share one sealed text. */
 #include <mail/key_seal.h>
 #include <mail/keyed.h>
 
@@ -130,7 +130,8 @@ static void test_wrong_passphrase_or_box(void **state)
     assert_int_equal(back.node_id, 77);
 }
 
-/* Damaged before any key is stretched: cut at every place, a letter dropped at every place, more behind it. */
+/* Damaged before any key is stretched: cut at every place, a letter dropped at every place, more behind
+ * it. */
 static void test_damaged_text(void **state)
 {
     struct keyring back = { .node_id = 77 };

@@ -125,7 +125,8 @@ static void test_round_trips(void **state)
     mint_free(&m);
 }
 
-/* In a window of four epochs the right reading is always among all readings; a second one shows up with 3 * 2^-9. */
+/* In a window of four epochs the right reading is always among all readings; a second one shows up with 3 *
+ * 2^-9. */
 static void test_all_readings(void **state)
 {
     enum { TRIES = 100000 / MINT_TEST_DIVISOR };

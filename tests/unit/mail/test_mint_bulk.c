@@ -1,4 +1,5 @@
-/* The mint in bulk: no address twice, guesses pass only by chance, what a call costs. With --long ten million of each. */
+/* The mint in bulk: no address twice, guesses pass only by chance, what a call costs. With --long ten million
+ * of each. */
 #include "mint_test.h"
 #include "mint_text.h"
 
@@ -43,8 +44,9 @@ static int compare_u64(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* All slots of serials in a row: two nodes of one epoch. Within one (node, epoch) the permutation forbids duplicates, and
- * so does the node under the outer one. Epochs of a node share 2^39 values: see test_epochs_meet_by_chance. */
+/* All slots of serials in a row: two nodes of one epoch. Within one (node, epoch) the permutation forbids
+ * duplicates, and so does the node under the outer one. Epochs of a node share 2^39 values: see
+ * test_epochs_meet_by_chance. */
 static void test_no_duplicates(void **state)
 {
     const size_t count = is_long ? 10000000 : 200000 / MINT_TEST_DIVISOR;
@@ -70,7 +72,8 @@ static void test_no_duplicates(void **state)
     mint_free(&m);
 }
 
-/* Two epochs of one node: an address of one is an address of the other, too, with (addresses of the other) * 2^-39. */
+/* Two epochs of one node: an address of one is an address of the other, too, with (addresses of the other) *
+ * 2^-39. */
 static void test_epochs_meet_by_chance(void **state)
 {
     enum { EACH = 100000 }; /* expected: 1e10 / 2^39 = 0.018 pairs */
@@ -115,7 +118,8 @@ static size_t guesses_that_pass(size_t nodes, size_t count)
     return passed;
 }
 
-/* Random texts of minted form against four epochs: 4 * 2^-9 where every node byte is a node, 1/256 of that with one. */
+/* Random texts of minted form against four epochs: 4 * 2^-9 where every node byte is a node, 1/256 of that
+ * with one. */
 static void test_guesses(void **state)
 {
     const size_t count = is_long ? 10000000 : 1000000 / MINT_TEST_DIVISOR;

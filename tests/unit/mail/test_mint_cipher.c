@@ -1,4 +1,5 @@
-/* The permutations of the mint: exhaustive where the width is small, a million random values where it is not. */
+/* The permutations of the mint: exhaustive where the width is small, a million random values where it is
+ * not. */
 #include "mint_cipher.h"
 
 #include "mint_test.h"
@@ -59,7 +60,8 @@ static unsigned bits_of(uint64_t x)
     return (unsigned)__builtin_popcountll(x);
 }
 
-/* One bit of value, tweak or key changed: about half of all bits of the result change, none rarely or mostly. */
+/* One bit of value, tweak or key changed: about half of all bits of the result change, none rarely or
+ * mostly. */
 static void test_every_bit_matters(void **state)
 {
     enum { SAMPLES = 2000, WIDTH = 39 };

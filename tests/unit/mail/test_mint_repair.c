@@ -55,7 +55,8 @@ struct tally {
     char worst[128];
 };
 
-/* Whether the address is found in `text`, and at what cost. Wrong readings are possible with 2^-9 a key tried. */
+/* Whether the address is found in `text`, and at what cost. Wrong readings are possible with 2^-9 a key
+ * tried. */
 static void check_one(struct bytes text, struct mint_ref want, struct tally *t)
 {
     struct bytes forms[MINT_REPAIRS_MAX];
@@ -198,7 +199,8 @@ static void test_order(void **state)
     assert_true(bytes_eq(forms[4], BYTES("inahalvenkom1")));
 }
 
-/* Text made to hold as many candidates as can be: the number of tries stays bounded, nothing is read outside. */
+/* Text made to hold as many candidates as can be: the number of tries stays bounded, nothing is read
+ * outside. */
 static void test_bounds(void **state)
 {
     static uint8_t text[MINT_REPAIR_INPUT_MAX + 64];

@@ -42,7 +42,8 @@ static void test_syllables(void **state)
     }
 }
 
-/* Version 1 never changes. Python: siphash24(bytes(range(16)), b"".join(names, each padded to 8) and so on). */
+/* Version 1 never changes. Python: siphash24(bytes(range(16)), b"".join(names, each padded to 8) and so
+ * on). */
 static void test_lists_are_frozen(void **state)
 {
     struct hash_key key;
@@ -55,8 +56,8 @@ static void test_lists_are_frozen(void **state)
                      0x6cc66ab1d891feb1ULL);
 }
 
-/* An Aho-Corasick automaton over the forbidden words. A set of its states, pushed through all names and then three times
- * through all syllables, stands for all 2^34 combinations at once: exact, nothing is sampled. */
+/* An Aho-Corasick automaton over the forbidden words. A set of its states, pushed through all names and then
+ * three times through all syllables, stands for all 2^34 combinations at once: exact, nothing is sampled. */
 enum { STATES_MAX = 8192, LETTERS = 26 };
 static struct {
     uint16_t next[STATES_MAX][LETTERS], fail[STATES_MAX];

@@ -113,8 +113,8 @@ static void assert_listed(const struct listings *l, const char *want)
     assert_string_equal(got, want);
 }
 
-/* A sender nobody could name (::), and a deny around the place where IPv4 is stored: neither is all of IPv4, and neither
- * hides those that are listed. */
+/* A sender nobody could name (::), and a deny around the place where IPv4 is stored: neither is all of IPv4,
+ * and neither hides those that are listed. */
 static void test_around_ipv4(void **state)
 {
     struct bench b;

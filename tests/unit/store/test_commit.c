@@ -204,7 +204,8 @@ static void test_queue_full_and_closed(void **state)
     conf.queue_max = MAX;
     l = open_log(&s, &conf);
     waiter_init(&w);
-    /* Another connection holds the file: the writer waits with its first batch, the queue fills up behind it. */
+    /* Another connection holds the file: the writer waits with its first batch, the queue fills up behind
+     * it. */
     assert_int_equal(sqlite3_open(scratch_path(&s, "hits.db", path), &sq), SQLITE_OK);
     assert_int_equal(sqlite3_exec(sq, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
     {
@@ -426,7 +427,8 @@ static void test_wal_stays_short(void **state)
            (unsigned long long)stats.wal_bytes_max >> 10, (unsigned long long)stats.checkpoints,
            (unsigned long long)stats.longest_commit_us, atomic_load(&reader.rounds));
     assert_true(stats.checkpoints > 0);
-    /* Without a restart it would be 40 MB. How much is written while the disk syncs depends on the machine. */
+    /* Without a restart it would be 40 MB. How much is written while the disk syncs depends on the
+     * machine. */
     assert_true(stats.wal_bytes_max < 40 * conf.wal_max_bytes);
     hit_log_close(&l);
     assert_int_equal(count(&s), ROUNDS * N);

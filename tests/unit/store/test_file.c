@@ -309,8 +309,8 @@ static void test_odd_path(void **state)
     scratch_end(&s);
 }
 
-/* Opening a file again must not take away the locks of the first connection: another process that closes last would remove
- * the WAL from under it, frames that are nowhere else included. */
+/* Opening a file again must not take away the locks of the first connection: another process that closes last
+ * would remove the WAL from under it, frames that are nowhere else included. */
 static void test_opened_twice(void **state)
 {
     struct scratch s;

@@ -391,7 +391,8 @@ static void test_epoch_raise(void **state)
     scratch_end(&s);
 }
 
-/* A visits file from a backup, beside the announcement of what was shown since: its serials must not be minted again. */
+/* A visits file from a backup, beside the announcement of what was shown since: its serials must not be
+ * minted again. */
 static void test_restored_file_raises(void **state)
 {
     struct scratch s;
@@ -414,7 +415,8 @@ static void test_restored_file_raises(void **state)
     scratch_end(&s);
 }
 
-/* No serial is used before its epoch is announced: without a place for the snapshot visits fail, and recover. */
+/* No serial is used before its epoch is announced: without a place for the snapshot visits fail, and
+ * recover. */
 static void test_no_epoch_without_announcement(void **state)
 {
     struct scratch s;
@@ -503,7 +505,8 @@ static void check_stretches(const struct scratch *s, uint64_t rows)
     store_close(&db);
 }
 
-/* docs/adr/0003: at most 80 bytes a visit with its index. Half of the clients IPv6; 500 agents, 300 pages of 10 sites. */
+/* docs/adr/0003: at most 80 bytes a visit with its index. Half of the clients IPv6; 500 agents, 300 pages of
+ * 10 sites. */
 static void test_bytes_a_visit(void **state)
 {
     enum { ROWS = 200000, CHUNK = 20000 };

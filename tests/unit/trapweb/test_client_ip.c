@@ -6,7 +6,8 @@
 
 #include <cmocka.h>
 
-/* Trusted: 127.0.0.0/8, 10.0.0.0/8, 2a00:1450:ffff::/48. `want` is NULL for CLIENT_UNKNOWN, begins with "!" for CLIENT_SPECIAL. */
+/* Trusted: 127.0.0.0/8, 10.0.0.0/8, 2a00:1450:ffff::/48. `want` is NULL for CLIENT_UNKNOWN, begins with "!"
+ * for CLIENT_SPECIAL. */
 struct ip_case {
     const char *peer, *xff[2], *forwarded[2], *want;
 };

@@ -2,8 +2,8 @@
  *
  * Why:     a writer appends many times and checks once, at the end; nothing grows without a bound.
  * Owns:    its memory. buf_free() may be called on a zeroed or initialised struct.
- * Errors:  the first failure (out of memory, maximum reached) sticks in `err`; later appends do nothing and what was
- *          appended before stays valid.
+ * Errors:  the first failure (out of memory, maximum reached) sticks in `err`; later appends do nothing and
+ *          what was appended before stays valid.
  * Threads: one owner.
  * Tests:   tests/unit/base/test_buf.c
  */

@@ -1,14 +1,16 @@
 /* config.h - the one configuration file of an installation, read by every program of it.
  *
- * Form:    libconfuse syntax, without include and without "${}" (refused: the environment has no part in it), at most 1 MB.
- *          config_schema.c is the table of all keys: section, name, type, default, smallest, largest,
- *          one line of documentation. The parser, the checks, the error texts and trapline.conf(5) come from that table.
- * Errors:  "FILE:LINE: what is wrong; what is allowed". An unknown key is an error. All errors of a file are not
- *          collected: the first one is said.
- * Units:   spans as "30s" in the file and span_t here; sizes as "10M" and bytes; weights and thresholds as decimals with
- *          at most three places and thousandths here; shares of a network as CIDR and struct prefix.
- * Owns:    config_free() frees all; strings and arrays inside are borrowed from it. Read-only after config_read(), so any
- *          thread may read.
+ * Form:    libconfuse syntax, without include and without "${}" (refused: the environment has no part in it),
+ *          at most 1 MB. config_schema.c is the table of all keys: section, name, type, default, smallest,
+ *          largest, one line of documentation. The parser, the checks, the error texts and trapline.conf(5)
+ *          come from that table.
+ * Errors:  "FILE:LINE: what is wrong; what is allowed". An unknown key is an error. All errors of a file are
+ *          not collected: the first one is said.
+ * Units:   spans as "30s" in the file and span_t here; sizes as "10M" and bytes; weights and thresholds as
+ *          decimals with at most three places and thousandths here; shares of a network as CIDR and struct
+ *          prefix.
+ * Owns:    config_free() frees all; strings and arrays inside are borrowed from it. Read-only after
+ *          config_read(), so any thread may read.
  * Threads: config_read() one at a time in a process (libconfuse is not re-entrant); a struct config by any.
  * Tests:   tests/unit/base/test_config.c, test_config_errors.c, tests/functional/test_bad_config.py
  */

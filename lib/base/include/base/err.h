@@ -1,9 +1,9 @@
 /* err.h - how functions report failure.
  *
- * Why:     one small set of codes, so that a caller decides on the kind of failure; the detail is said once, by the
- *          place that knows it, in a struct err_text or in the log.
- * Rule:    fallible functions return enum trap_err and are TRAP_NODISCARD; results go through `_out` parameters that
- *          are untouched on error.
+ * Why:     one small set of codes, so that a caller decides on the kind of failure; the detail is said once,
+ *          by the place that knows it, in a struct err_text or in the log.
+ * Rule:    fallible functions return enum trap_err and are TRAP_NODISCARD; results go through `_out`
+ *          parameters that are untouched on error.
  * Threads: any.
  */
 #ifndef BASE_ERR_H

@@ -1,11 +1,11 @@
 /* file.h - files and directories that survive a power cut.
  *
- * Why:     a reader sees the old content or the new one, never a part: temporary file, fsync, rename, fsync of the
- *          directory. SQLite's files are not touched here.
- * Owner:   what root makes belongs to whom its directory belongs to: the command line may run as root, the daemons that
- *          must read it do not.
- * Errors:  TRAP_ENOENT, TRAP_EEXIST, TRAP_EPERM, TRAP_EFULL (disk or quota), TRAP_ENOMEM, else TRAP_EIO; errno is set, and
- *          the text goes to `why` (may be NULL).
+ * Why:     a reader sees the old content or the new one, never a part: temporary file, fsync, rename, fsync
+ *          of the directory. SQLite's files are not touched here.
+ * Owner:   what root makes belongs to whom its directory belongs to: the command line may run as root, the
+ *          daemons that must read it do not.
+ * Errors:  TRAP_ENOENT, TRAP_EEXIST, TRAP_EPERM, TRAP_EFULL (disk or quota), TRAP_ENOMEM, else TRAP_EIO;
+ *          errno is set, and the text goes to `why` (may be NULL).
  * Threads: any; two writers of one path are the caller's mistake (use file_lock).
  * Tests:   tests/unit/base/test_file.c
  */
@@ -40,7 +40,8 @@ TRAP_NODISCARD enum trap_err dir_remove(const char *path, struct err_text *why);
 enum { PATH_TEXT_MAX = 1024 };
 TRAP_NODISCARD enum trap_err path_join(const char *dir, const char *name, char out[PATH_TEXT_MAX]);
 
-/* Exclusive lock on path (created 0600), held until file_unlock or the end of the process. TRAP_EBUSY names the holder's pid. */
+/* Exclusive lock on path (created 0600), held until file_unlock or the end of the process. TRAP_EBUSY names
+ * the holder's pid. */
 TRAP_NODISCARD enum trap_err file_lock(const char *path, int *fd_out, struct err_text *why);
 void file_unlock(int fd);
 

@@ -1,10 +1,11 @@
 /* ip.h - addresses and prefixes, one form for both families.
  *
- * Form:    16 bytes in network order; IPv4 is stored IPv4-mapped (::ffff:a.b.c.d), so that a v4-mapped client of a
- *          dual-stack socket and the same client on an IPv4 socket are one address. Prefix lengths are counted in 128
- *          bits inside (IPv4 /24 is 120) and shown in the family's own way. 6to4 and NAT64 are not folded: they are
- *          other people's claims.
- * Stored:  as a blob of 4 bytes (IPv4), 8 bytes (an IPv6 /64) or 16 bytes (an IPv6 address): the length tells.
+ * Form:    16 bytes in network order; IPv4 is stored IPv4-mapped (::ffff:a.b.c.d), so that a v4-mapped client
+ *          of a dual-stack socket and the same client on an IPv4 socket are one address. Prefix lengths are
+ *          counted in 128 bits inside (IPv4 /24 is 120) and shown in the family's own way. 6to4 and NAT64 are
+ *          not folded: they are other people's claims.
+ * Stored:  as a blob of 4 bytes (IPv4), 8 bytes (an IPv6 /64) or 16 bytes (an IPv6 address): the length
+ *          tells.
  * Threads: any.
  * Tests:   tests/unit/base/test_ip.c
  */

@@ -1,11 +1,12 @@
-/* keyring.h - the key files on disk: read, write, check how open they are. What the keys mean is lib/mail's business.
+/* keyring.h - the key files on disk: read, write, check how open they are. What the keys mean is lib/mail's
+ * business.
  *
- * Form:    text, one key a line: `trapline-keys 1`, then `master <64 hex>` and/or `node <id> <64 hex>` (one line each,
- *          `outer <32 hex>` beside a node key). '#' starts a comment.
- *          keys/master.key holds master; keys/web.key holds outer and this node's key, so that the theft of a web host
- *          reveals nothing of the other nodes.
- * Errors:  TRAP_EPERM when the group or others may read the file, or its owner is neither the caller nor root; TRAP_ENOENT, TRAP_EIO, TRAP_EINVAL
- *          with file:line. Each text says what to do.
+ * Form:    text, one key a line: `trapline-keys 1`, then `master <64 hex>` and/or `node <id> <64 hex>` (one
+ *          line each, `outer <32 hex>` beside a node key). '#' starts a comment. keys/master.key holds
+ *          master; keys/web.key holds outer and this node's key, so that the theft of a web host reveals
+ *          nothing of the other nodes.
+ * Errors:  TRAP_EPERM when the group or others may read the file, or its owner is neither the caller nor
+ *          root; TRAP_ENOENT, TRAP_EIO, TRAP_EINVAL with file:line. Each text says what to do.
  * Owns:    the struct holds secrets: keyring_wipe() before it goes away.
  * Threads: any.
  * Tests:   tests/unit/base/test_keyring.c

@@ -1,9 +1,10 @@
 /* log.h - key=value lines on standard error, one line per fact.
  *
- * Form:    `2026-03-01T12:00:00.123Z trapsmtp info smtp.session.close id=17 ip=192.0.2.7 reason="client quit"`
- *          Event names are stable. Values: remote bytes are escaped (\xHH, \" and \\) and cut at 200 bytes with a "…" mark;
- *          quotes only where a value has blanks, quotes, '=' or is empty.
- * Levels:  error = the operator must act; warning = degraded; info = one line per session or event; debug = trace.
+ * Form:    `2026-03-01T12:00:00.123Z trapsmtp info smtp.session.close id=17 ip=192.0.2.7 reason="client
+ *          quit"` Event names are stable. Values: remote bytes are escaped (\xHH, \" and \\) and cut at 200
+ *          bytes with a "…" mark; quotes only where a value has blanks, quotes, '=' or is empty.
+ * Levels:  error = the operator must act; warning = degraded; info = one line per session or event; debug =
+ *          trace.
  * Limits:  one line <= 4 kB, written with one write(2). Never bodies, never AUTH data, never keys.
  * Threads: any; lines do not mix.
  * Tests:   tests/unit/base/test_log.c
@@ -51,8 +52,8 @@ const char *log_errno_text(void); /* thread-local text */
 
 #define LOG_FIELD_END ((struct log_field){ .type = LOG_END })
 
-/* log_info("smtp.session.open", LOG_IP(ip), LOG_U64("port", 25)); the fields may be left out. Nothing is computed where
- * the level is not wanted. */
+/* log_info("smtp.session.open", LOG_IP(ip), LOG_U64("port", 25)); the fields may be left out. Nothing is
+ * computed where the level is not wanted. */
 #define LOG_AT(level, ...) LOG_AT_FIELDS(level, __VA_ARGS__, LOG_FIELD_END)
 #define LOG_AT_FIELDS(level, event, ...)                                            \
     do {                                                                            \

@@ -1,7 +1,8 @@
 /* loop.h - one thread's event loop: descriptors, timers, wake-ups from other threads (libev inside).
  *
  * Why:     programs see one small interface; libev stays here.
- * Rule:    a callback may free its own watcher's owner only through loop_defer(), which runs after the batch of events.
+ * Rule:    a callback may free its own watcher's owner only through loop_defer(), which runs after the batch
+ *          of events.
  * Owns:    watchers are embedded in the caller's structs and must be stopped before those go away.
  * Threads: all functions on the loop's thread, but loop_wake() on any (async-signal-unsafe).
  */

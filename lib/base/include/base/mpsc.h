@@ -1,16 +1,18 @@
 /* mpsc.h - bounded queue from many threads to one, drained whole.
  *
- * Why:     a group-commit writer wants everything that waits, in order, with few wake-ups: a producer wakes the consumer
- *          only where it really sleeps, and one call takes all nodes.
- * How:     producers push onto an atomic list head (compare and swap), the consumer takes the whole list with one atomic
- *          operation and reverses it. Nodes are never taken one by one, so that the ABA problem cannot occur.
- * Order:   nodes of one producer come out in the order in which they went in; over all producers, in the order in which
- *          the pushes took effect.
- * Owns:    no node: a node is the queue's from a successful push until it is drained, then the consumer's. Embed struct
- *          mpsc_node and find the owner with MPSC_OWNER.
+ * Why:     a group-commit writer wants everything that waits, in order, with few wake-ups: a producer wakes
+ *          the consumer only where it really sleeps, and one call takes all nodes.
+ * How:     producers push onto an atomic list head (compare and swap), the consumer takes the whole list with
+ *          one atomic operation and reverses it. Nodes are never taken one by one, so that the ABA problem
+ *          cannot occur.
+ * Order:   nodes of one producer come out in the order in which they went in; over all producers, in the
+ *          order in which the pushes took effect.
+ * Owns:    no node: a node is the queue's from a successful push until it is drained, then the consumer's.
+ *          Embed struct mpsc_node and find the owner with MPSC_OWNER.
  * Limits:  `max` nodes may wait, exactly. What was drained does not count any more.
  * Errors:  a refused push (TRAP_EFULL, TRAP_ECLOSED) leaves the node with the caller.
- * Threads: mpsc_push, mpsc_close and mpsc_count on any; mpsc_drain_wait on one at a time; init and destroy alone.
+ * Threads: mpsc_push, mpsc_close and mpsc_count on any; mpsc_drain_wait on one at a time; init and destroy
+ *          alone.
  * Tests:   tests/unit/base/test_mpsc.c (also under tsan)
  */
 #ifndef BASE_MPSC_H

@@ -1,7 +1,7 @@
 /* num.h - strict numbers from text.
  *
- * Rule:    the whole input is the number: no sign (but num_i64), no blanks, no locale, no 0x, nothing behind it. Leading
- *          zeros are allowed. Range in the call.
+ * Rule:    the whole input is the number: no sign (but num_i64), no blanks, no locale, no 0x, nothing behind
+ *          it. Leading zeros are allowed. Range in the call.
  * Errors:  TRAP_EINVAL malformed or empty, TRAP_ERANGE outside [min, max] or does not fit.
  * Threads: any.
  * Tests:   tests/unit/base/test_num.c

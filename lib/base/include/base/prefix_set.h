@@ -32,11 +32,12 @@ bool prefix_set_overlaps(const struct prefix_set *s, struct prefix p, struct pre
 /* p without every address of s, as the shortest list of prefixes appended to out (unsealed). */
 TRAP_NODISCARD enum trap_err prefix_set_subtract(struct prefix p, const struct prefix_set *s, struct prefix_set *out);
 
-/* Plain CIDR text: one prefix a line, '#' or ';' starts a comment. Says file:line and what is wrong; adds to s. */
+/* Plain CIDR text: one prefix a line, '#' or ';' starts a comment. Says file:line and what is wrong; adds to
+ * s. */
 TRAP_NODISCARD enum trap_err prefix_set_load_file(struct prefix_set *s, const char *path, struct err_text *why);
 
-/* IANA special-purpose registries (IPv4, IPv6), multicast and reserved space: what is never listed and never given
- * bait. Built once at first use, never freed. Sealed. */
+/* IANA special-purpose registries (IPv4, IPv6), multicast and reserved space: what is never listed and never
+ * given bait. Built once at first use, never freed. Sealed. */
 const struct prefix_set *special_use(void);
 /* The smallest registry entry that holds a, or NULL. */
 struct special_use {

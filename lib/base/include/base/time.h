@@ -3,7 +3,8 @@
  * Units:   mono_t  milliseconds of CLOCK_MONOTONIC: deadlines only, never stored.
  *          span_t  milliseconds: a length of time.
  *          wall_t  microseconds since 1970-01-01 UTC: stored and exported, never used for deadlines.
- * Text:    wall times are written as RFC 3339 in UTC: 2026-03-01T12:00:00.123456Z (fraction only where it is not zero).
+ * Text:    wall times are written as RFC 3339 in UTC: 2026-03-01T12:00:00.123456Z (fraction only where it is
+ *          not zero).
  * Threads: any.
  * Tests:   tests/unit/base/test_time.c
  */
@@ -58,7 +59,8 @@ static inline uint32_t wall_day(wall_t t)
 enum { WALL_TEXT_MAX = 32 };
 /* Returns `out`. */
 const char *wall_text(wall_t t, char out[WALL_TEXT_MAX]);
-/* RFC 3339 with Z, the fraction and the time of day optional ("2026-03-01", "2026-03-01T12:00:00Z"), or "@" and seconds since 1970. */
+/* RFC 3339 with Z, the fraction and the time of day optional ("2026-03-01", "2026-03-01T12:00:00Z"), or "@"
+ * and seconds since 1970. */
 TRAP_NODISCARD enum trap_err wall_parse(struct bytes in, wall_t *out);
 
 struct civil { int year, month, day, hour, minute, second; }; /* UTC, proleptic Gregorian */

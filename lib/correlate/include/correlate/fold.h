@@ -6,9 +6,9 @@
  *          resolved yet stays pending and is tried again whenever visits were folded.
  * Nodes:   one set of logs a node; the bounds of all hits are taken before those of the visits, so that an
  *          address that was shown is never taken for forged.
- * Epochs:  tried are those that had begun when the mail came. When mail was folded before an epoch of its time
- *          was looked for (a node is new, its log came behind, an epoch began a moment ago), the run clears
- *          derived and folds from the begin.
+ * Epochs:  tried are those that had begun when the mail came. When mail was folded before an epoch of its
+ *          time was looked for (a node is new, its log came behind, an epoch began a moment ago), the run
+ *          clears derived and folds from the begin.
  * Cut:     as_of leaves out records later than it (INT64_MAX: none): the result is that of a log that ends
  *          then. A hit whose visit is later than as_of meets a visit that has not arrived. Only on an empty
  *          derived.db, and nothing can be folded on top of it afterwards: TRAP_EINVAL otherwise.

@@ -25,8 +25,8 @@ bool keyed_equal(struct bytes a, struct bytes b);      /* time depends on the le
 void keyed_random(uint8_t *out, size_t n);
 void keyed_wipe(void *p, size_t n);
 
-/* Hash keys for uses other than addresses, from the master: "policy" = listing delays and expiry offsets, "trapdir", … Every holder
- * of the master gets the same, so that two machines compute the same listings. */
+/* Hash keys for uses other than addresses, from the master: "policy" = listing delays and expiry offsets,
+ * "trapdir", … Every holder of the master gets the same, so that two machines compute the same listings. */
 struct hash_key keyed_purpose(const uint8_t master[32], const char purpose[static 1]);
 
 #endif

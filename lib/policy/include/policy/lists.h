@@ -1,8 +1,8 @@
 /* lists.h - who is never listed, and why: prefix sets with their names.
  *
  * Parts:   special-use space (IANA), the configuration's never_list, never_list_files, xclient_from,
- *          xforward_from and trusted_proxies, acts `allow`, the guard's provider ranges, crawler ranges (harvesters only). Every output is listing minus these, as
- *          set difference on prefixes.
+ *          xforward_from and trusted_proxies, acts `allow`, the guard's provider ranges, crawler ranges
+ *          (harvesters only). Every output is listing minus these, as set difference on prefixes.
  * Errors:  a file of never_list_files or crawler_files that cannot be read, and a bad line anywhere:
  *          file:line, nothing is published. A guard file that is not there or whose mtime lies more than 7
  *          days before as_of makes guard_missing, no error: `why` then says what to do. An act whose subject
@@ -29,9 +29,9 @@ struct lists {
 };
 TRAP_NODISCARD enum trap_err lists_load(const struct config *c, const struct acts_view *acts, wall_t as_of,
                                         struct lists *out, struct err_text *why);
-/* The same for a program that runs: a file that cannot be read now, or is empty, leaves its list as last_good has
- * it, and kept says which and why ("" = none); so does, without a word, one that changed less than two seconds
- * ago: it may be half written. Acts are always those of now. Fails for lack of memory only. */
+/* The same for a program that runs: a file that cannot be read now, or is empty, leaves its list as last_good
+ * has it, and kept says which and why ("" = none); so does, without a word, one that changed less than two
+ * seconds ago: it may be half written. Acts are always those of now. Fails for lack of memory only. */
 TRAP_NODISCARD enum trap_err lists_reload(const struct config *c, const struct acts_view *acts, wall_t as_of,
                                           const struct lists *last_good, struct lists *out,
                                           struct err_text *kept);
