@@ -59,7 +59,9 @@ static int make(struct demo *d)
         return cli_fail(EXIT_CANTCREAT, "TMPDIR is too long");
     d->dir[strlen(d->dir) - 1] = '\0';
     d->web_port = peer_free_port(false);
-    d->smtp_port = peer_free_port(false);
+    do
+        d->smtp_port = peer_free_port(false);
+    while (d->smtp_port == d->web_port && d->smtp_port != 0); /* the kernel may give one port twice */
     d->dns_port = peer_free_port(true);
     buf_init(&text, 4096);
     buf_addf(&text,
