@@ -76,7 +76,7 @@ def messages(t, count, failing=False):
 def checked(build, top, program, work, count, drop="", fail=""):
     """One recorded run of one daemon, and its check: (watcher, result, installation's log)."""
     place = pathlib.Path(tempfile.mkdtemp(dir=top))
-    with testlib.Installation(build, config=CONFIG, trap_domains=DOMAINS) as t:
+    with testlib.Installation(build, config=CONFIG, trap_domains=DOMAINS, web='commit_deadline = "10s"') as t:
         if program == "trapweb":    # several epochs in one run
             with contextlib.closing(sqlite3.connect(t.dir / "visits.db")) as db, db:
                 db.execute("INSERT INTO meta VALUES ('epoch_serials', ?)", (max(15, count * 3 // 10),))

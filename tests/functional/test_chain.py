@@ -47,7 +47,7 @@ def main():
     if not shutil.which("rbldnsd") and not pathlib.Path("/usr/sbin/rbldnsd").exists():
         skip("rbldnsd is not installed")
     build = sys.argv[1]
-    with Installation(build, config='never_list = {"2a02:d9c0:7::/48"}\ncrawler_files = {"@CRAWLERS@"}\n') as t:
+    with Installation(build, web='commit_deadline = "10s"', config='never_list = {"2a02:d9c0:7::/48"}\ncrawler_files = {"@CRAWLERS@"}\n') as t:
         crawlers = t.top / "crawlers.txt"
         crawlers.write_text("# published ranges\n66.249.64.0/19\n")
         t.conf.write_text(t.conf.read_text().replace("@CRAWLERS@", str(crawlers)))

@@ -51,7 +51,8 @@ def load(t):
 
 
 def main():
-    with Installation(build, config='trap_domain "old.test" { class = "recycled"  unknown = "accept" }\n') as t:
+    with Installation(build, web='commit_deadline = "10s"',
+                      config='trap_domain "old.test" { class = "recycled"  unknown = "accept" }\n') as t:
         daemons = t.start()
         load(t)
         wait_for("everything is folded", lambda: all(x["folded"] == x["last"] for x in t.json("status")["logs"]), 30)
