@@ -6,8 +6,8 @@
  * says nothing of the client. An address that the peer does not know is recorded as the unspecified address,
  * which can never be listed; the peer's own address is never taken for it. */
 #include "command.h"
-#include "evidence.h"
 #include "server.h"
+#include "session_record.h"
 
 #include <mail/smtp_xclient.h>
 
@@ -56,7 +56,7 @@ enum step cmd_xclient(struct session *s, struct bytes argument)
         reply(s, SMTP_REPLY_SYNTAX);
         return STEP_ERROR;
     }
-    evidence_session_end(s);
+    session_record_end(s);
     session_begin_record(s);
     take_over(s, &x);
     session_note(s, HIT_XCLIENT);

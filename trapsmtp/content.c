@@ -3,6 +3,7 @@
 #include "evidence.h"
 #include "postbox.h"
 #include "server.h"
+#include "session_record.h"
 
 void content_begin(struct session *s)
 {
@@ -78,7 +79,7 @@ void content_feed(struct session *s, struct bytes *in)
         evidence_submit(s);
         return;
     }
-    evidence_attempt(s);
+    session_record_attempt(s);
     session_reset(s);
     reply(s, SMTP_REPLY_TOO_BIG);
     s->tally.refused_limit++;

@@ -1,197 +1,12 @@
 #include "evidence.h"
 
-#include "content.h"
 #include "postbox.h"
 #include "server.h"
+#include "session_record.h"
 
 #include <base/log.h>
 
 #include <stdlib.h>
-
-/* ---- session records ---- */
-
-enum { ADDRESS_MAX = SMTP_ADDRESS_MAX, HELO_MAX = 255 };
-
-/* What a session record points to, until it is on disk. */
-struct record {
-    struct session_job job; /* first member */
-    struct completion done;
-    struct server *server;
-    struct message *message; /* the counted message that waits for it; or NULL */
-    enum trap_err result;
-    uint8_t helo[HELO_MAX];
-    uint8_t attempt[ADDRESS_MAX];
-};
-
-/* Flags that are about the sender's manners: alone a reason for a record. */
-enum {
-    MANNERS =
-        HIT_BARE_LF | HIT_BARE_CR | HIT_NUL | HIT_EARLY_TALK | HIT_PIPELINED | HIT_SLOPPY_PATH | HIT_COUNTED
-};
-
-static bool has_news(const struct tally *t)
-{
-    return t->errors + t->refused_unknown + t->refused_relay + t->refused_limit + t->auth_attempts > 0 ||
-           t->attempt_class != 0 || t->counted > 0 || (t->flags & ~t->flags_on_record & MANNERS) != 0;
-}
-
-static uint32_t session_flags(const struct session *s)
-{
-    return s->tally.flags | (s->esmtp ? HIT_ESMTP : 0u);
-}
-
-static struct bytes copied(uint8_t *to, const void *from, size_t n)
-{
-    if (n > 0)
-        memcpy(to, from, n);
-    return bytes_of(to, n);
-}
-
-static struct record *record_new(const struct session *s)
-{
-    struct record *r = calloc(1, sizeof(*r));
-    const struct tally *t = &s->tally;
-    const struct bytes helo = session_helo(s);
-
-    if (r == NULL)
-        return NULL;
-    r->server = s->server;
-    r->job.session = (struct session_record){
-        .at = t->since,
-        .session = s->id,
-        .client = s->client,
-        .local = s->local,
-        .local_port = s->local_port,
-        .duration_ms = (uint32_t)mono_diff(loop_now(s->server->loop), s->opened).ms,
-        .helo = copied(r->helo, helo.p, helo.n),
-        .flags = session_flags(s),
-        .commands = t->commands,
-        .errors = t->errors,
-        .hits = t->hits,
-        .refused_unknown = t->refused_unknown,
-        .refused_relay = t->refused_relay,
-        .refused_limit = t->refused_limit,
-        .auth_attempts = t->auth_attempts,
-        .attempt_class = t->attempt_class,
-        .attempt_address = copied(r->attempt, t->attempt, t->attempt_len),
-    };
-    return r;
-}
-
-/* The counts are in a record: the next one starts from zero. */
-static void tally_clear(struct tally *t)
-{
-    const wall_t since = t->since;
-
-    free(t->attempt);
-    *t = (struct tally){ .since = since, .flags = t->flags, .flags_on_record = t->flags };
-}
-
-static void message_job_done(struct message *m, enum trap_err result);
-
-static void run_record_done(struct completion *c)
-{
-    struct record *r = MPSC_OWNER(c, struct record, done);
-
-    r->server->jobs_out--;
-    if (r->message != NULL) {
-        if (r->result == TRAP_OK)
-            limits_tell(&r->server->limits, r->job.session.client, loop_now(r->server->loop));
-        message_job_done(r->message, r->result);
-    } else if (r->result != TRAP_OK)
-        log_warning("smtp.session.lost", LOG_U64("session", r->job.session.session),
-                    LOG_STR("error", err_name(r->result)));
-    free(r);
-}
-
-static void on_record_done(struct commit_job *job, enum trap_err result)
-{
-    struct record *r = MPSC_OWNER(job, struct record, job.job);
-
-    r->result = result;
-    server_complete(r->server, &r->done);
-}
-
-static enum trap_err record_submit(struct session *s, struct message *message)
-{
-    struct record *r;
-    enum trap_err err;
-
-    if (s->server->hits == NULL) /* the log is closed: what comes back now only ends */
-        return TRAP_ECLOSED;
-    r = record_new(s);
-    if (r == NULL)
-        return TRAP_ENOMEM;
-    r->message = message;
-    r->done.run = run_record_done;
-    r->job.job.done = on_record_done;
-    err = hit_log_submit_session(s->server->hits, &r->job);
-    if (err != TRAP_OK) {
-        free(r);
-        return err;
-    }
-    s->server->jobs_out++;
-    tally_clear(&s->tally);
-    return TRAP_OK;
-}
-
-/* Whether this session is written down: where there is something to tell, and no more of one client than the
- * operator wants rows of it. */
-static bool is_recorded(struct session *s, const char **why_out)
-{
-    struct server *server = s->server;
-
-    *why_out = "none";
-    if (!has_news(&s->tally))
-        return false;
-    *why_out = "limit";
-    if (!limits_take(&server->limits, s->client, LIMITS_RECORDS, server->config->smtp.hits_per_sender_hour,
-                     loop_now(server->loop)))
-        return false;
-    *why_out = "yes";
-    return true;
-}
-
-void evidence_session_end(struct session *s)
-{
-    const struct tally *t = &s->tally;
-    const char *why;
-    const bool recorded = is_recorded(s, &why);
-
-    log_info("smtp.session", LOG_U64("session", s->id), LOG_IP(s->client), LOG_BYTES("helo", session_helo(s)),
-             LOG_STR("reason", s->reason != NULL ? s->reason : "xclient"),
-             LOG_SPAN("duration", mono_diff(loop_now(s->server->loop), s->opened)),
-             LOG_U64("commands", t->commands), LOG_U64("errors", t->errors), LOG_U64("hits", t->hits),
-             LOG_U64("refused", (uint64_t)t->refused_unknown + t->refused_relay + t->refused_limit),
-             LOG_U64("flags", session_flags(s)), LOG_STR("record", why));
-    if (recorded) {
-        const enum trap_err err = record_submit(s, NULL);
-
-        if (err != TRAP_OK)
-            log_warning("smtp.session.lost", LOG_U64("session", s->id), LOG_STR("error", err_name(err)));
-    }
-}
-
-void evidence_attempt(struct session *s)
-{
-    const struct message *m = s->message;
-    struct tally *t = &s->tally;
-    uint32_t i = 0;
-
-    if (s->state != SESSION_DATA || m->trap_count == 0 || t->attempt_class != 0)
-        return;
-    while (m->rcpts[i].klass == 0)
-        i++;
-    t->attempt = malloc(m->rcpts[i].len);
-    if (t->attempt == NULL)
-        return;
-    memcpy(t->attempt, message_rcpt(m, i).p, m->rcpts[i].len);
-    t->attempt_len = m->rcpts[i].len;
-    t->attempt_class = m->rcpts[i].klass;
-    t->flags |= m->flags | content_flags(m);
-}
-
-/* ---- messages ---- */
 
 static bool is_rejected(const struct message *m)
 {
@@ -280,7 +95,7 @@ static struct session *message_finish(struct message *m)
     return s;
 }
 
-static void message_job_done(struct message *m, enum trap_err result)
+void evidence_job_done(struct message *m, enum trap_err result)
 {
     struct session *s;
 
@@ -302,7 +117,7 @@ static void run_hit_done(struct completion *c)
     struct message *m = MPSC_OWNER(c, struct message, hit_done);
 
     m->server->jobs_out--;
-    message_job_done(m, m->hit_result);
+    evidence_job_done(m, m->hit_result);
 }
 
 static void run_copy_done(struct completion *c)
@@ -310,7 +125,7 @@ static void run_copy_done(struct completion *c)
     struct message *m = MPSC_OWNER(c, struct message, copy_done);
 
     m->server->jobs_out--;
-    message_job_done(m, m->copy_result);
+    evidence_job_done(m, m->copy_result);
 }
 
 static void on_hit_done(struct commit_job *job, enum trap_err result)
@@ -333,7 +148,7 @@ static enum trap_err submit_evidence(struct message *m)
         if (s->counted || limits_told(&s->server->limits, s->client, loop_now(s->server->loop)))
             return TRAP_OK;
         s->tally.hits++;
-        err = record_submit(s, m);
+        err = session_record_submit(s, m);
         if (err != TRAP_OK) {
             s->tally.hits--;
             return err;
@@ -431,7 +246,7 @@ void evidence_retry(struct server *server)
         queue_remove(m);
         if (m->jobs == 0) {
             m->jobs = 1;
-            message_job_done(m, m->result);
+            evidence_job_done(m, m->result);
         }
     }
 }

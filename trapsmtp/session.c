@@ -21,8 +21,8 @@
  */
 #include "session.h"
 
-#include "evidence.h"
 #include "server.h"
+#include "session_record.h"
 
 #include <base/log.h>
 
@@ -95,7 +95,7 @@ void session_close_after(struct session *s, enum smtp_reply last, const char *re
 {
     reply(s, last);
     if (s->message != NULL) {
-        evidence_attempt(s);
+        session_record_attempt(s);
         session_reset(s);
     }
     s->state = SESSION_CLOSING;
@@ -192,7 +192,7 @@ static void finish(struct session *s)
     struct server *server = s->server;
     const bool first = server->dead == NULL;
 
-    evidence_session_end(s);
+    session_record_end(s);
     unlink_from(s);
     link_in(&server->dead, s);
     if (first && loop_defer(server->loop, free_dead, server) != TRAP_OK)
@@ -223,7 +223,7 @@ void session_end(struct session *s, const char *reason)
         return;
     }
     if (s->message != NULL) {
-        evidence_attempt(s);
+        session_record_attempt(s);
         session_reset(s);
     }
     s->state = SESSION_ENDED;
