@@ -4,6 +4,7 @@
 #include "session.h"
 
 #include <base/log.h>
+#include <base/socket.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,88 +16,79 @@
 
 enum { ACCEPT_BATCH = 64 }; /* clients taken before sessions have a turn again */
 
-static int bound_socket(struct endpoint e)
-{
-    struct sockaddr_storage sa;
-    const socklen_t len = ip_to_sockaddr(e.ip, e.port, &sa);
-    const int fd = socket(sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1;
-    int saved;
+static const struct {
+    const char *key;
+    size_t offset; /* of its struct endpoints in struct conf_smtp */
+} kinds[LISTENER_KINDS] = {
+    [LISTENER_PLAIN] = { "smtp.listen", offsetof(struct conf_smtp, listen) },
+    [LISTENER_PROXY] = { "smtp.proxy_listen", offsetof(struct conf_smtp, proxy_listen) },
+};
 
-    if (fd == -1)
-        return -1;
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == 0 &&
-        (sa.ss_family != AF_INET6 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) == 0) &&
-        bind(fd, (const struct sockaddr *)&sa, len) == 0 && listen(fd, SOMAXCONN) == 0)
-        return fd;
-    saved = errno;
-    (void)close(fd);
-    errno = saved;
-    return -1;
+static const struct endpoints *endpoints_of(const struct conf_smtp *conf, enum listener_kind kind)
+{
+    return (const struct endpoints *)(const void *)((const char *)conf + kinds[kind].offset);
 }
 
-static enum trap_err bind_error(struct endpoint e, struct err_text *why)
-{
-    char text[IP_TEXT_MAX];
-    const bool v4 = ip_is_v4(e.ip);
-
-    (void)ip_text(e.ip, text);
-    if (errno == EADDRINUSE) {
-        err_text_set(
-            why, "smtp.listen %s%s%s:%u: the port is in use; end the other program or choose another port",
-            v4 ? "" : "[", text, v4 ? "" : "]", e.port);
-        return TRAP_EBUSY;
-    }
-    if (errno == EACCES || errno == EPERM) {
-        err_text_set(why,
-                     "smtp.listen %s%s%s:%u: not allowed; ports below 1024 need root or CAP_NET_BIND_SERVICE",
-                     v4 ? "" : "[", text, v4 ? "" : "]", e.port);
-        return TRAP_EPERM;
-    }
-    err_text_set(why, "smtp.listen %s%s%s:%u: %s", v4 ? "" : "[", text, v4 ? "" : "]", e.port,
-                 log_errno_text());
-    return TRAP_EIO;
-}
-
-enum trap_err listeners_bind(const struct endpoints *where, struct listener **list_out, size_t *n_out,
-                             struct err_text *why)
+static enum trap_err bind_one(struct listener *l, enum listener_kind kind, struct endpoint e,
+                              struct err_text *why)
 {
     static const struct ip any6 = { { 0 } };
-    struct listener *list = calloc(where->n == 0 ? 1 : where->n, sizeof(*list));
+    const int on = 1;
+    const enum trap_err err = socket_listen(kinds[kind].key, e, &l->fd, why);
 
-    if (list == NULL)
+    if (err != TRAP_OK)
+        return err;
+    (void)setsockopt(l->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* accepted sockets inherit it */
+    l->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    l->kind = kind;
+    l->ip = e.ip;
+    l->port = e.port;
+    l->any = ip_eq(e.ip, any6) || ip_eq(e.ip, ip_v4(0, 0, 0, 0));
+    return TRAP_OK;
+}
+
+enum trap_err listeners_bind(const struct conf_smtp *conf, struct listener **list_out, size_t *n_out,
+                             struct err_text *why)
+{
+    struct listener *list;
+    size_t count = 0, n = 0;
+
+    for (enum listener_kind kind = 0; kind < LISTENER_KINDS; kind++)
+        count += endpoints_of(conf, kind)->n;
+    list = calloc(count + 1, sizeof(*list));
+    if (list == NULL) {
+        err_text_set(why, "out of memory");
         return TRAP_ENOMEM;
-    for (size_t i = 0; i < where->n; i++) {
-        const struct endpoint e = where->v[i];
+    }
+    for (enum listener_kind kind = 0; kind < LISTENER_KINDS; kind++) {
+        const struct endpoints *where = endpoints_of(conf, kind);
 
-        list[i].fd = bound_socket(e);
-        if (list[i].fd == -1) {
-            const enum trap_err err = bind_error(e, why);
+        for (size_t i = 0; i < where->n; i++) {
+            const enum trap_err err = bind_one(&list[n], kind, where->v[i], why);
 
-            listeners_free(&list, i);
-            return err;
+            if (err != TRAP_OK) {
+                listeners_free(&list, n);
+                return err;
+            }
+            n++;
         }
-        list[i].spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-        list[i].ip = e.ip;
-        list[i].port = e.port;
-        list[i].any = ip_eq(e.ip, any6) || ip_eq(e.ip, ip_v4(0, 0, 0, 0));
     }
     *list_out = list;
-    *n_out = where->n;
+    *n_out = n;
     return TRAP_OK;
 }
 
 /* Where this client connected to. */
-static void local_of(const struct listener *l, int fd, struct ip *ip_out, uint16_t *port_out)
+static void local_of(const struct listener *l, struct connection *c)
 {
     struct sockaddr_storage sa;
     socklen_t len = sizeof(sa);
 
-    *ip_out = l->ip;
-    *port_out = l->port;
-    if (l->any && (getsockname(fd, (struct sockaddr *)&sa, &len) == -1 ||
-                   ip_from_sockaddr((const struct sockaddr *)&sa, ip_out, port_out) != TRAP_OK))
-        *ip_out = l->ip;
+    c->local = l->ip;
+    c->local_port = l->port;
+    if (l->any && (getsockname(c->fd, (struct sockaddr *)&sa, &len) == -1 ||
+                   ip_from_sockaddr((const struct sockaddr *)&sa, &c->local, &c->local_port) != TRAP_OK))
+        c->local = l->ip;
 }
 
 static void rest(struct listener *l)
@@ -133,11 +125,11 @@ static void on_accept(struct loop_io *io, int events)
     for (int i = 0; i < ACCEPT_BATCH; i++) {
         struct sockaddr_storage sa;
         socklen_t len = sizeof(sa);
-        const int fd = accept4(l->fd, (struct sockaddr *)&sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        struct ip peer, local;
-        uint16_t port, local_port;
+        struct connection c = { .kind = l->kind };
+        uint16_t port;
 
-        if (fd == -1) {
+        c.fd = accept4(l->fd, (struct sockaddr *)&sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (c.fd == -1) {
             if (errno == EMFILE || errno == ENFILE)
                 refuse_one(l);
             else if (errno == ENOBUFS || errno == ENOMEM)
@@ -146,12 +138,12 @@ static void on_accept(struct loop_io *io, int events)
                 continue;
             return;
         }
-        if (ip_from_sockaddr((const struct sockaddr *)&sa, &peer, &port) != TRAP_OK) {
-            (void)close(fd);
+        if (ip_from_sockaddr((const struct sockaddr *)&sa, &c.peer, &port) != TRAP_OK) {
+            (void)close(c.fd);
             continue;
         }
-        local_of(l, fd, &local, &local_port);
-        session_open(l->server, fd, peer, local, local_port);
+        local_of(l, &c);
+        session_open(l->server, &c);
     }
 }
 

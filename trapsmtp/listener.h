@@ -14,9 +14,18 @@
 #include <base/loop.h>
 
 struct server;
+
+/* What a client has to do before SMTP begins. Each kind has its key in the configuration: listener.c. */
+enum listener_kind {
+    LISTENER_PLAIN,
+    LISTENER_PROXY, /* sends a PROXY header */
+    LISTENER_KINDS
+};
+
 struct listener {
     struct server *server;
     struct loop_io io;
+    enum listener_kind kind;
     int fd, spare_fd;
     struct ip ip;
     uint16_t port;
@@ -24,9 +33,9 @@ struct listener {
     bool active, resting;
 };
 
-/* *list_out is freed by listeners_close(). TRAP_EBUSY: the port is in use; TRAP_EPERM: not allowed to bind
- * it. */
-TRAP_NODISCARD enum trap_err listeners_bind(const struct endpoints *where, struct listener **list_out,
+/* Those of all kinds. *list_out is freed by listeners_free(). Errors: those of socket_listen(), TRAP_ENOMEM.
+ */
+TRAP_NODISCARD enum trap_err listeners_bind(const struct conf_smtp *conf, struct listener **list_out,
                                             size_t *n_out, struct err_text *why);
 void listeners_start(struct server *server);
 void listeners_wake(struct server *server); /* those that rest */

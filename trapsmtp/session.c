@@ -126,32 +126,32 @@ static bool enter(struct server *server, struct ip peer, bool trusted, mono_t no
     return trusted || limits_enter(&server->limits, peer, server->config->smtp.sessions_per_ip, now);
 }
 
-void session_open(struct server *server, int fd, struct ip peer, struct ip local, uint16_t local_port)
+void session_open(struct server *server, const struct connection *c)
 {
     const struct conf_smtp *conf = &server->config->smtp;
-    const bool trusted = prefix_set_has(&conf->xclient_from, peer);
+    const bool trusted = prefix_set_has(&conf->xclient_from, c->peer);
     const mono_t now = loop_now(server->loop);
     const char *reason;
     struct session *s;
 
-    if (!enter(server, peer, trusted, now, &reason)) {
-        refuse(server, fd, peer, reason);
+    if (!enter(server, c->peer, trusted, now, &reason)) {
+        refuse(server, c->fd, c->peer, reason);
         return;
     }
     s = calloc(1, sizeof(*s));
     if (s == NULL) {
         if (!trusted)
-            limits_leave(&server->limits, peer);
-        refuse(server, fd, peer, "memory");
+            limits_leave(&server->limits, c->peer);
+        refuse(server, c->fd, c->peer, "memory");
         return;
     }
     s->server = server;
-    s->fd = fd;
+    s->fd = c->fd;
     s->state = SESSION_READY;
     s->in_limits = !trusted;
-    s->peer = s->client = peer;
-    s->local = local;
-    s->local_port = local_port;
+    s->peer = s->client = c->peer;
+    s->local = c->local;
+    s->local_port = c->local_port;
     s->opened = now;
     s->ends = mono_add(now, conf->session_max);
     s->commands_left = conf->commands_max;
@@ -160,7 +160,7 @@ void session_open(struct server *server, int fd, struct ip peer, struct ip local
     session_begin_record(s);
     link_in(&server->sessions, s);
     server->session_count++;
-    loop_io_init(&s->io, fd, LOOP_READ, session_on_io, s);
+    loop_io_init(&s->io, c->fd, LOOP_READ, session_on_io, s);
     loop_io_start(server->loop, &s->io);
     s->reading = true;
     loop_timer_init(&s->timer, session_on_timer, s);

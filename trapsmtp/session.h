@@ -10,6 +10,7 @@
 #ifndef TRAPSMTP_SESSION_H
 #define TRAPSMTP_SESSION_H
 
+#include "listener.h"
 #include "message.h"
 
 #include <base/ip.h>
@@ -87,8 +88,15 @@ struct session {
     struct tally tally;
 };
 
-/* Takes fd over. `local` and the port are where the client connected to. */
-void session_open(struct server *server, int fd, struct ip peer, struct ip local, uint16_t local_port);
+/* What a listener accepted. `local` and its port are where the client connected to. */
+struct connection {
+    enum listener_kind kind;
+    int fd;
+    struct ip peer, local;
+    uint16_t local_port;
+};
+/* Takes the descriptor over. */
+void session_open(struct server *server, const struct connection *c);
 /* Ends now, without a further reply. */
 void session_end(struct session *s, const char *reason);
 /* 421 where the client does not wait for a commit: the service stops. */

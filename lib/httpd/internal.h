@@ -107,9 +107,6 @@ struct httpd {
     atomic_uint_fast64_t connections, requests, refused_connections, refused_requests;
 };
 
-/* ---- listen.c ---- */
-TRAP_NODISCARD enum trap_err listen_socket(struct endpoint e, int *fd_out, struct err_text *why);
-
 /* ---- handler.c: libmicrohttpd's callbacks ---- */
 void *handler_target(void *cls, const char *target, struct MHD_Connection *mhd);
 size_t handler_keep_escapes(void *cls, struct MHD_Connection *mhd, char *text);

@@ -1,6 +1,7 @@
 #include "internal.h"
 
 #include <base/log.h>
+#include <base/socket.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,7 +84,7 @@ enum trap_err httpd_open(const struct httpd_options *o, struct httpd **out, stru
         h->fds[i] = -1;
     raise_descriptor_limit(o->connections_max);
     for (size_t i = 0; i < h->count; i++) {
-        err = listen_socket(o->listen->v[i], &h->fds[i], why);
+        err = socket_listen("web.listen", o->listen->v[i], &h->fds[i], why);
         if (err != TRAP_OK)
             goto fail;
     }

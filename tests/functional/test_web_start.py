@@ -21,7 +21,7 @@ def test_port_in_use(build):
     with Web(build) as w, socket.socket() as s:
         s.bind(("127.0.0.1", w.port))
         s.listen()
-        refused(w, 69, f"127.0.0.1 port {w.port}", "in use", "listen")
+        refused(w, 69, f"web.listen 127.0.0.1:{w.port}", "in use", "listen")
 
 
 def test_keys(build):
