@@ -2,17 +2,17 @@
 
 #include "server.h"
 #include "session.h"
+#include "transport.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <sys/socket.h>
 
 /* Sends as much as the client takes now; *in starts at the rest. */
-static bool send_some(int fd, struct bytes *in)
+static bool send_some(struct session *s, struct bytes *in)
 {
     while (in->n > 0) {
-        const ssize_t n = send(fd, in->p, in->n, MSG_NOSIGNAL | MSG_DONTWAIT);
+        const ssize_t n = transport_send(s, *in);
 
         if (n == -1 && errno == EINTR)
             continue;
@@ -43,7 +43,7 @@ bool reply_flush(struct session *s)
 
     if (s->unsent.n > 0) {
         rest = buf_bytes(&s->unsent);
-        ok = send_some(s->fd, &rest);
+        ok = send_some(s, &rest);
         buf_consume(&s->unsent, s->unsent.n - rest.n);
         if (s->unsent.n == 0)
             buf_free(&s->unsent); /* idle sessions own nothing */
@@ -51,7 +51,7 @@ bool reply_flush(struct session *s)
     rest = bytes_of(out->p, out->n);
     out->n = 0;
     if (ok && s->unsent.n == 0)
-        ok = send_some(s->fd, &rest);
+        ok = send_some(s, &rest);
     return ok && keep(s, rest);
 }
 

@@ -23,6 +23,7 @@
 
 #include "server.h"
 #include "session_record.h"
+#include "transport.h"
 
 #include <base/log.h>
 
@@ -162,7 +163,7 @@ void session_open(struct server *server, const struct connection *c)
     server->session_count++;
     loop_io_init(&s->io, c->fd, LOOP_READ, session_on_io, s);
     loop_io_start(server->loop, &s->io);
-    s->reading = true;
+    s->watched = LOOP_READ;
     loop_timer_init(&s->timer, session_on_timer, s);
     session_await(s);
     session_on_open(s);
@@ -209,8 +210,7 @@ void session_end(struct session *s, const char *reason)
         s->reason = reason;
     loop_io_stop(server->loop, &s->io);
     loop_timer_stop(server->loop, &s->timer);
-    (void)close(s->fd);
-    s->fd = -1;
+    transport_close(s);
     if (s->in_limits)
         limits_leave(&server->limits, s->client);
     server->session_count--;

@@ -20,13 +20,17 @@
 struct server;
 
 enum session_state {
-    SESSION_READY = 1 << 0,   /* no transaction */
-    SESSION_MAIL = 1 << 1,    /* MAIL was accepted */
-    SESSION_RCPT = 1 << 2,    /* and a recipient, too */
-    SESSION_DATA = 1 << 3,    /* the client sends content */
-    SESSION_COMMIT = 1 << 4,  /* the message is on its way to the disk; the client waits */
-    SESSION_CLOSING = 1 << 5, /* the last reply is on its way; what comes is dropped */
-    SESSION_ENDED = 1 << 6    /* no descriptor any more */
+    SESSION_READY = 1 << 0,     /* no transaction */
+    SESSION_MAIL = 1 << 1,      /* MAIL was accepted */
+    SESSION_RCPT = 1 << 2,      /* and a recipient, too */
+    SESSION_DATA = 1 << 3,      /* the client sends content */
+    SESSION_COMMIT = 1 << 4,    /* the message is on its way to the disk; the client waits */
+    SESSION_CLOSING = 1 << 5,   /* the last reply is on its way; what comes is dropped */
+    SESSION_ENDED = 1 << 6,     /* no descriptor any more */
+    SESSION_HANDSHAKE = 1 << 7, /* TLS is being agreed on */
+    SESSION_CHUNK = 1 << 8,     /* the client sends the octets of a BDAT */
+    SESSION_AUTH = 1 << 9,      /* waits for a line of SASL */
+    SESSION_PROXY = 1 << 10     /* waits for the PROXY header */
 };
 enum { SESSION_TALKING = SESSION_READY | SESSION_MAIL | SESSION_RCPT };
 
@@ -54,16 +58,16 @@ struct session {
     struct server *server;
     struct session *next, **link; /* among server->sessions, or ->dead */
     int fd;
-    uint8_t state;         /* enum session_state */
-    bool broken;           /* the connection is gone: end at the end of the turn */
-    bool reading, writing; /* what the watcher watches */
-    bool in_limits;        /* counted under `client` */
-    bool linger;           /* the client may have sent more than we read: close in two steps */
-    bool esmtp;            /* EHLO */
-    bool helo_fixed;       /* given by XCLIENT: EHLO does not replace it */
-    bool heard;            /* something was received */
-    bool counted;          /* a message beyond hits_per_sender_hour is on record */
-    const char *reason;    /* why it ends; a constant */
+    uint16_t state;     /* enum session_state */
+    bool broken;        /* the connection is gone: end at the end of the turn */
+    uint8_t watched;    /* LOOP_READ, LOOP_WRITE: what the watcher watches */
+    bool in_limits;     /* counted under `client` */
+    bool linger;        /* the client may have sent more than we read: close in two steps */
+    bool esmtp;         /* EHLO */
+    bool helo_fixed;    /* given by XCLIENT: EHLO does not replace it */
+    bool heard;         /* something was received */
+    bool counted;       /* a message beyond hits_per_sender_hour is on record */
+    const char *reason; /* why it ends; a constant */
 
     struct ip peer;          /* the address that connected: decides about trust */
     struct ip client, local; /* peer, or what XCLIENT said */

@@ -4,6 +4,7 @@
 #include "evidence.h"
 #include "server.h"
 #include "session.h"
+#include "transport.h"
 
 #include <base/log.h>
 
@@ -11,7 +12,6 @@
 #include <linux/sockios.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
 
 /* ---- deadlines ---- */
 
@@ -64,6 +64,10 @@ void session_await(struct session *s)
     case SESSION_READY:
     case SESSION_MAIL:
     case SESSION_RCPT:
+    case SESSION_HANDSHAKE:
+    case SESSION_CHUNK:
+    case SESSION_AUTH:
+    case SESSION_PROXY:
     case SESSION_ENDED:
         deadline = earlier(deadline, s->ends);
         break;
@@ -160,20 +164,20 @@ static void keep(struct session *s, struct bytes in)
 static void watch(struct session *s)
 {
     const bool writing = s->unsent.n > 0;
-    const bool reading = !writing && (s->state != SESSION_COMMIT || s->reading);
+    const bool reading = !writing && (s->state != SESSION_COMMIT || (s->watched & LOOP_READ) != 0);
+    const int events = transport_events(s, writing ? LOOP_WRITE : reading ? LOOP_READ : 0);
 
-    if (reading == s->reading && writing == s->writing)
+    if (events == s->watched)
         return;
-    s->reading = reading;
-    s->writing = writing;
-    loop_io_set(s->server->loop, &s->io, writing ? LOOP_WRITE : reading ? LOOP_READ : 0);
+    s->watched = (uint8_t)events;
+    loop_io_set(s->server->loop, &s->io, events);
 }
 
 /* The last reply is out. A client that sent more than we read would get a reset and might lose that reply:
  * let it go first. */
 static void close_softly(struct session *s)
 {
-    if (s->linger && shutdown(s->fd, SHUT_WR) == 0) {
+    if (s->linger && transport_shut(s)) {
         session_await(s);
         return;
     }
@@ -229,7 +233,7 @@ void session_take_kept(struct session *s)
 /* CLOSING: drops what comes, so that the client can read our last reply before the connection goes. */
 static void drop_input(struct session *s)
 {
-    const ssize_t n = recv(s->fd, s->server->input, s->server->input_cap, MSG_DONTWAIT);
+    const ssize_t n = transport_discard(s, s->server->input, s->server->input_cap);
 
     if (n == 0 || (n == -1 && errno != EAGAIN && errno != EINTR))
         session_end(s, "closed");
@@ -243,9 +247,11 @@ static bool receive(struct session *s, struct bytes *in)
 
     if (s->kept_len > 0)
         memcpy(server->input, s->kept, s->kept_len);
-    n = recv(s->fd, server->input + s->kept_len, server->input_cap - s->kept_len, MSG_DONTWAIT);
-    if (n == -1 && (errno == EAGAIN || errno == EINTR))
+    n = transport_recv(s, server->input + s->kept_len, server->input_cap - s->kept_len);
+    if (n == -1 && (errno == EAGAIN || errno == EINTR)) {
+        watch(s);
         return false;
+    }
     if (n <= 0) {
         session_end(s, n == 0 ? "client closed" : "connection lost");
         return false;
@@ -279,7 +285,7 @@ void session_on_io(struct loop_io *io, int events)
         return;
     }
     if (s->state == SESSION_COMMIT) { /* level-triggered: look away until the commit is done */
-        s->reading = false;
+        s->watched = 0;
         loop_io_set(s->server->loop, &s->io, 0);
         return;
     }
@@ -294,7 +300,7 @@ void session_on_io(struct loop_io *io, int events)
 void session_on_open(struct session *s)
 {
     struct bytes in = { NULL, 0 };
-    const ssize_t n = recv(s->fd, s->server->input, READ_BYTES, MSG_DONTWAIT);
+    const ssize_t n = transport_recv(s, s->server->input, READ_BYTES);
 
     if (n > 0) { /* before a byte of ours was sent */
         s->heard = true;
