@@ -245,7 +245,7 @@ void session_message_done(struct session *s, struct message *m, enum smtp_reply 
 
 void session_stop(struct session *s)
 {
-    if ((s->state & (SESSION_TALKING | SESSION_DATA)) == 0)
+    if ((s->state & (SESSION_TALKING | SESSION_CONTENT | SESSION_AUTH)) == 0)
         return;
     session_close_after(s, SMTP_REPLY_SHUTDOWN, "shutdown");
     session_turn(s, bytes_of(NULL, 0));

@@ -30,9 +30,13 @@ enum session_state {
     SESSION_HANDSHAKE = 1 << 7, /* TLS is being agreed on */
     SESSION_CHUNK = 1 << 8,     /* the client sends the octets of a BDAT */
     SESSION_AUTH = 1 << 9,      /* waits for a line of SASL */
-    SESSION_PROXY = 1 << 10     /* waits for the PROXY header */
+    SESSION_PROXY = 1 << 10,    /* waits for the PROXY header */
+    SESSION_CHUNKED = 1 << 11   /* a chunk was received, the last one was not */
 };
-enum { SESSION_TALKING = SESSION_READY | SESSION_MAIL | SESSION_RCPT };
+/* A command line is awaited. */
+enum { SESSION_TALKING = SESSION_READY | SESSION_MAIL | SESSION_RCPT | SESSION_CHUNKED };
+/* The client sends content. */
+enum { SESSION_CONTENT = SESSION_DATA | SESSION_CHUNK };
 
 /* What a command handler wants next. */
 enum step {

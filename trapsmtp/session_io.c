@@ -53,6 +53,7 @@ void session_await(struct session *s)
 
     switch ((enum session_state)s->state) {
     case SESSION_DATA:
+    case SESSION_CHUNK:
         deadline = earlier(data_deadline(s, now), s->ends);
         break;
     case SESSION_COMMIT:
@@ -64,8 +65,8 @@ void session_await(struct session *s)
     case SESSION_READY:
     case SESSION_MAIL:
     case SESSION_RCPT:
+    case SESSION_CHUNKED:
     case SESSION_HANDSHAKE:
-    case SESSION_CHUNK:
     case SESSION_AUTH:
     case SESSION_PROXY:
     case SESSION_ENDED:
@@ -93,11 +94,11 @@ void session_on_timer(struct loop_timer *t)
         evidence_give_up(s);
     else if (now.ms >= s->ends.ms)
         session_close_after(s, SMTP_REPLY_SESSION_TOO_LONG, "session_max");
-    else if (s->state == SESSION_DATA && s->server->config->smtp.data_rate_min != 0)
+    else if ((s->state & SESSION_CONTENT) != 0 && s->server->config->smtp.data_rate_min != 0)
         session_close_after(s, SMTP_REPLY_TOO_SLOW, "data_rate_min");
     else
         session_close_after(s, SMTP_REPLY_TIMEOUT,
-                            s->state == SESSION_DATA ? "data_timeout" : "command_timeout");
+                            (s->state & SESSION_CONTENT) != 0 ? "data_timeout" : "command_timeout");
     session_resume(s);
 }
 
@@ -139,7 +140,8 @@ static bool step(struct session *s, struct bytes *in)
 
 static bool may_go_on(const struct session *s)
 {
-    return (s->state & (SESSION_TALKING | SESSION_DATA)) != 0 && s->unsent.n == 0 && !s->broken;
+    return (s->state & (SESSION_TALKING | SESSION_CONTENT | SESSION_AUTH)) != 0 && s->unsent.n == 0 &&
+           !s->broken;
 }
 
 /* Remembers what was not consumed. `in` may lie in s->kept itself. */
