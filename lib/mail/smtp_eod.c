@@ -147,3 +147,18 @@ enum smtp_eod_event smtp_eod_feed(struct smtp_eod *e, struct bytes *in, smtp_eod
     }
     return SMTP_EOD_MORE;
 }
+
+void smtp_eod_scan(struct smtp_eod *e, struct bytes content)
+{
+    size_t at = 0;
+
+    e->flags |= octet_flags(content);
+    while (at < content.n)
+        at += scan_line(e, bytes_skip(content, at));
+}
+
+void smtp_eod_scan_end(struct smtp_eod *e)
+{
+    if (e->state == LINE_CR)
+        e->flags |= SMTP_EOD_BARE_CR;
+}

@@ -44,4 +44,9 @@ void smtp_eod_init(struct smtp_eod *e);
  * CRLF in front of the dot is content. SMTP_EOD_MORE: all of *in is consumed. */
 enum smtp_eod_event smtp_eod_feed(struct smtp_eod *e, struct bytes *in, smtp_eod_sink *sink, void *arg);
 
+/* The same flags for content that has neither transparency nor end-of-data (BDAT, RFC 3030). Begins with
+ * smtp_eod_init(); the pieces are of any length, smtp_eod_scan_end() stands at the end of the message. */
+void smtp_eod_scan(struct smtp_eod *e, struct bytes content);
+void smtp_eod_scan_end(struct smtp_eod *e);
+
 #endif
