@@ -198,6 +198,23 @@ enum trap_err db_meta_set(struct store_db *db, const char *name, int64_t value)
     return db_run(db, st);
 }
 
+enum trap_err db_bounds(struct store_db *db, const char *sql, const char *erased_name, uint64_t *last_out,
+                        uint64_t *erased_out)
+{
+    int64_t last = 0, erased = 0;
+    enum trap_err err = db_int(db, sql, &last);
+
+    if (err == TRAP_ENOENT)
+        err = TRAP_OK;
+    if (err == TRAP_OK)
+        err = db_meta_get(db, erased_name, 0, &erased);
+    if (err != TRAP_OK)
+        return err;
+    *last_out = (uint64_t)(last > erased ? last : erased);
+    *erased_out = (uint64_t)erased;
+    return TRAP_OK;
+}
+
 struct db_range db_range_of(struct prefix p)
 {
     struct db_range r = { .low_n = 0, .high_n = 16, .length = 0 };

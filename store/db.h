@@ -73,6 +73,10 @@ TRAP_NODISCARD enum trap_err db_meta_get(struct store_db *db, const char *name, 
                                          int64_t *out);
 TRAP_NODISCARD enum trap_err db_meta_set(struct store_db *db, const char *name, int64_t value);
 
+/* The newest sequence of a log (`sql`: its highest row) and the highest erased one. */
+TRAP_NODISCARD enum trap_err db_bounds(struct store_db *db, const char *sql, const char *erased_name,
+                                       uint64_t *last_out, uint64_t *erased_out);
+
 /* The blobs between which all addresses of a prefix lie, and how long they are (0: either length): an index
  * range. */
 struct db_range {

@@ -1,4 +1,5 @@
 #include "hit_key.h"
+#include "hit_parts.h"
 #include "seqlist.h"
 
 #include <store/hit_log.h>
@@ -7,15 +8,11 @@
 
 #define HIT_COLUMNS                                                                                         \
     "seq, at_us, session, sender, local, local_port, helo, reverse_path, flags, size, digest, rcpt_count, " \
-    "class, address FROM hit "
-#define SESSION_COLUMNS                                                                                  \
-    "seq, at_us, session, client, local, local_port, duration_ms, helo, flags, commands, errors, hits, " \
-    "refused_unknown, refused_relay, refused_limit, auth_attempts, attempt_class, attempt_address FROM " \
-    "session "
+    "class, address, first_command_ms, dsn, rcpt_dsn FROM hit "
 
 static const char sql_each[] = "SELECT " HIT_COLUMNS "WHERE seq > ?1 ORDER BY seq LIMIT ?2";
 static const char sql_get[] = "SELECT " HIT_COLUMNS "WHERE seq = ?1";
-static const char sql_rcpts[] = "SELECT class, address FROM hit_rcpt WHERE hit = ?1 ORDER BY n";
+static const char sql_rcpts[] = "SELECT class, address, dsn FROM hit_rcpt WHERE hit = ?1 ORDER BY n";
 static const char sql_by_sender[] =
     "SELECT seq FROM hit INDEXED BY hit_by_sender WHERE seq >> 12 = ?1 "
     "AND sender BETWEEN ?3 AND ?4 AND ?5 IN (0, length(sender)) ORDER BY seq DESC LIMIT ?2";
@@ -23,9 +20,7 @@ static const char sql_by_rcpt[] =
     "SELECT seq FROM hit INDEXED BY hit_by_address WHERE seq >> 12 = ?1 AND address_key = ?3 "
     "UNION SELECT hit FROM hit_rcpt INDEXED BY hit_rcpt_by_address WHERE hit >> 12 = ?1 AND address_key = ?3 "
     "ORDER BY 1 DESC LIMIT ?2";
-static const char sql_session_each[] = "SELECT " SESSION_COLUMNS "WHERE seq > ?1 ORDER BY seq LIMIT ?2";
 static const char sql_last[] = "SELECT max(seq) FROM hit";
-static const char sql_session_last[] = "SELECT max(seq) FROM session";
 
 /* ---- recipients ---- */
 
@@ -59,10 +54,13 @@ static enum trap_err read_more(struct store_db *db, uint64_t seq, size_t count, 
     db_bind_int(st, 1, (int64_t)seq);
     while (n < count && (err = db_step(db, st)) == TRAP_OK) {
         const struct bytes address = db_column_bytes(st, 1);
+        const struct bytes dsn = db_column_bytes(st, 2);
 
         r->more[n].klass = (uint8_t)sqlite3_column_int(st, 0);
-        r->more[n++].address.n = address.n;
+        r->more[n].address.n = address.n;
+        r->more[n++].dsn.n = dsn.n;
         buf_add(&r->text, address);
+        buf_add(&r->text, dsn);
     }
     (void)sqlite3_reset(st);
     if (err != TRAP_OK)
@@ -72,6 +70,8 @@ static enum trap_err read_more(struct store_db *db, uint64_t seq, size_t count, 
     for (size_t i = 1; i < count; i++) {
         r->more[i].address.p = r->text.p + at;
         at += r->more[i].address.n;
+        r->more[i].dsn.p = r->text.p + at;
+        at += r->more[i].dsn.n;
     }
     return TRAP_OK;
 }
@@ -81,7 +81,9 @@ static enum trap_err read_more(struct store_db *db, uint64_t seq, size_t count, 
 /* Calls fn with the hit of the present row. */
 static enum trap_err give(struct store_db *db, sqlite3_stmt *st, hit_fn *fn, void *arg)
 {
-    struct rcpts r = { .first = { (uint8_t)sqlite3_column_int(st, 12), db_column_bytes(st, 13) } };
+    struct rcpts r = { .first = { .klass = (uint8_t)sqlite3_column_int(st, 12),
+                                  .address = db_column_bytes(st, 13),
+                                  .dsn = db_column_bytes(st, 16) } };
     const int64_t count = sqlite3_column_int64(st, 11);
     struct hit h = {
         .seq = (uint64_t)sqlite3_column_int64(st, 0),
@@ -93,6 +95,8 @@ static enum trap_err give(struct store_db *db, sqlite3_stmt *st, hit_fn *fn, voi
         .flags = (uint32_t)sqlite3_column_int64(st, 8),
         .size = (uint64_t)sqlite3_column_int64(st, 9),
         .digest = (uint64_t)sqlite3_column_int64(st, 10),
+        .first_command_ms = hit_column_ms(st, 14),
+        .dsn = db_column_bytes(st, 15),
     };
     enum trap_err err = db_column_ip(st, 3, &h.sender);
 
@@ -102,7 +106,7 @@ static enum trap_err give(struct store_db *db, sqlite3_stmt *st, hit_fn *fn, voi
         err = TRAP_ECORRUPT;
     if (err != TRAP_OK)
         return err;
-    buf_init(&r.text, (size_t)RCPTS_MAX * 320);
+    buf_init(&r.text, (size_t)RCPTS_MAX * (320 + DSN_MAX));
     if (count > 1)
         err = read_more(db, h.seq, (size_t)count, &r);
     h.rcpt_count = (size_t)count;
@@ -113,41 +117,10 @@ static enum trap_err give(struct store_db *db, sqlite3_stmt *st, hit_fn *fn, voi
     return err;
 }
 
-static enum trap_err give_session(sqlite3_stmt *st, session_fn *fn, void *arg)
-{
-    struct session_record s = {
-        .seq = (uint64_t)sqlite3_column_int64(st, 0),
-        .at = { sqlite3_column_int64(st, 1) },
-        .session = (uint64_t)sqlite3_column_int64(st, 2),
-        .local_port = (uint16_t)sqlite3_column_int(st, 5),
-        .duration_ms = (uint32_t)sqlite3_column_int64(st, 6),
-        .helo = db_column_bytes(st, 7),
-        .flags = (uint32_t)sqlite3_column_int64(st, 8),
-        .commands = (uint32_t)sqlite3_column_int64(st, 9),
-        .errors = (uint32_t)sqlite3_column_int64(st, 10),
-        .hits = (uint32_t)sqlite3_column_int64(st, 11),
-        .refused_unknown = (uint32_t)sqlite3_column_int64(st, 12),
-        .refused_relay = (uint32_t)sqlite3_column_int64(st, 13),
-        .refused_limit = (uint32_t)sqlite3_column_int64(st, 14),
-        .auth_attempts = (uint32_t)sqlite3_column_int64(st, 15),
-        .attempt_class = (uint8_t)sqlite3_column_int(st, 16),
-        .attempt_address = db_column_bytes(st, 17),
-    };
-    enum trap_err err = db_column_ip(st, 3, &s.client);
-
-    if (err == TRAP_OK)
-        err = db_column_ip(st, 4, &s.local);
-    return err == TRAP_OK ? fn(&s, arg) : err;
-}
-
 /* ---- walks ---- */
 
 struct hit_walk {
     hit_fn *fn;
-    void *arg;
-};
-struct session_walk {
-    session_fn *fn;
     void *arg;
 };
 
@@ -158,30 +131,11 @@ static enum trap_err on_hit(struct store_db *db, sqlite3_stmt *st, void *arg)
     return give(db, st, w->fn, w->arg);
 }
 
-static enum trap_err on_session(struct store_db *db, sqlite3_stmt *st, void *arg)
-{
-    const struct session_walk *w = arg;
-
-    (void)db;
-    return give_session(st, w->fn, w->arg);
-}
-
 enum trap_err hit_each(struct store_db *db, uint64_t after, uint32_t limit, hit_fn *fn, void *arg,
                        uint64_t *last_out)
 {
     struct hit_walk w = { fn, arg };
     const enum trap_err err = db_each(db, sql_each, &after, limit, on_hit, &w);
-
-    if (err == TRAP_OK)
-        *last_out = after;
-    return err;
-}
-
-enum trap_err session_each(struct store_db *db, uint64_t after, uint32_t limit, session_fn *fn, void *arg,
-                           uint64_t *last_out)
-{
-    struct session_walk w = { fn, arg };
-    const enum trap_err err = db_each(db, sql_session_each, &after, limit, on_session, &w);
 
     if (err == TRAP_OK)
         *last_out = after;
@@ -279,31 +233,7 @@ enum trap_err hit_by_rcpt(struct store_db *db, struct bytes address, uint32_t li
     return by_index(db, &query, limit, give_if_named, &filter);
 }
 
-/* ---- bounds ---- */
-
-static enum trap_err bounds(struct store_db *db, const char *sql, const char *erased_name, uint64_t *last_out,
-                            uint64_t *erased_out)
-{
-    int64_t last = 0, erased = 0;
-    enum trap_err err = db_int(db, sql, &last);
-
-    if (err == TRAP_ENOENT)
-        err = TRAP_OK;
-    if (err == TRAP_OK)
-        err = db_meta_get(db, erased_name, 0, &erased);
-    if (err != TRAP_OK)
-        return err;
-    *last_out = (uint64_t)(last > erased ? last : erased);
-    *erased_out = (uint64_t)erased;
-    return TRAP_OK;
-}
-
 enum trap_err hit_bounds(struct store_db *db, uint64_t *last_out, uint64_t *erased_out)
 {
-    return bounds(db, sql_last, "hit_erased", last_out, erased_out);
-}
-
-enum trap_err session_bounds(struct store_db *db, uint64_t *last_out, uint64_t *erased_out)
-{
-    return bounds(db, sql_session_last, "session_erased", last_out, erased_out);
+    return db_bounds(db, sql_last, "hit_erased", last_out, erased_out);
 }

@@ -45,3 +45,19 @@ const char *rcpt_class_name(uint8_t klass)
 
     return name == NULL ? "unknown" : name;
 }
+
+const char *hit_flag_name(uint32_t flag)
+{
+    static const char *const names[] = {
+        "null_sender", "tls",           "esmtp",      "xclient",     "proxy",          "xforward",
+        "bare_lf",     "bare_cr",       "nul",        "8bit",        "long_line",      "early_talk",
+        "pipelined",   "sloppy_path",   "list",       "auto",        "report",         "cut",
+        "refused",     "bdat",          "smtputf8",   "counted",     "tls_on_plain",   "other_protocol",
+        "relay_probe", "dictionary",    "auth",       "injected",    "tarpit",
+    };
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (flag == 1u << i)
+            return names[i];
+    return NULL;
+}

@@ -249,16 +249,5 @@ enum trap_err visit_facts(struct store_db *db, uint64_t seq, struct visit *out)
 
 enum trap_err visit_bounds(struct store_db *db, uint64_t *last_out, uint64_t *erased_out)
 {
-    int64_t last = 0, erased = 0;
-    enum trap_err err = db_int(db, sql_last, &last);
-
-    if (err == TRAP_ENOENT)
-        err = TRAP_OK;
-    if (err == TRAP_OK)
-        err = db_meta_get(db, "visit_erased", 0, &erased);
-    if (err != TRAP_OK)
-        return err;
-    *last_out = (uint64_t)(last > erased ? last : erased);
-    *erased_out = (uint64_t)erased;
-    return TRAP_OK;
+    return db_bounds(db, sql_last, "visit_erased", last_out, erased_out);
 }

@@ -41,6 +41,7 @@ static enum trap_err hit_fill(const struct session *s, struct message *m)
         .digest = body_digest_value(&m->digest),
         .rcpts = m->hit_rcpts,
         .rcpt_count = n,
+        .first_command_ms = UINT32_MAX,
         .sample = buf_bytes(&m->sample),
     };
     return TRAP_OK;

@@ -70,6 +70,7 @@ static struct record *record_new(const struct session *s)
         .refused_relay = t->refused_relay,
         .refused_limit = t->refused_limit,
         .auth_attempts = t->auth_attempts,
+        .first_command_ms = UINT32_MAX,
         .attempt_class = t->attempt_class,
         .attempt_address = copied(r->attempt, t->attempt, t->attempt_len),
     };

@@ -110,8 +110,9 @@ static int make_hits(const char *dir, uint64_t count, uint64_t visits, wall_t st
             addresses[i][n++] = '@';
             memcpy(addresses[i] + n, domain, sizeof(domain) - 1);
             n += sizeof(domain) - 1;
-            rcpts[i] = done % 10 == 9 ? (struct hit_rcpt){ RCPT_PRISTINE, BYTES("trap@pristine.test") }
-                                      : (struct hit_rcpt){ RCPT_MINTED, bytes_of(addresses[i], n) };
+            rcpts[i] = (struct hit_rcpt){ .klass = RCPT_MINTED, .address = bytes_of(addresses[i], n) };
+            if (done % 10 == 9)
+                rcpts[i] = (struct hit_rcpt){ .klass = RCPT_PRISTINE, .address = BYTES("trap@pristine.test") };
             jobs[i] = (struct hit_job){ .job.done = visit_done };
             jobs[i].hit = (struct hit){ .at = { start.us + (int64_t)(done * 86400000000ULL * 20 / count) },
                                         .session = done + 1,

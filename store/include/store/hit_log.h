@@ -27,11 +27,19 @@ struct session_job {
     struct commit_job job;
     struct session_record session;
 };
+/* n messages that are no rows of their own any more. done(TRAP_OK): the count is on disk. */
+struct counter_job {
+    struct commit_job job;
+    struct ip sender;
+    wall_t at;
+    uint32_t n;
+};
 struct hit_log;
 TRAP_NODISCARD enum trap_err hit_log_open(const char *dir, const struct conf_store *conf, void (*batch_done)(void *), void *batch_arg,
                                           struct hit_log **out, struct err_text *why);
 TRAP_NODISCARD enum trap_err hit_log_submit(struct hit_log *l, struct hit_job *job);
 TRAP_NODISCARD enum trap_err hit_log_submit_session(struct hit_log *l, struct session_job *job);
+TRAP_NODISCARD enum trap_err hit_log_submit_counter(struct hit_log *l, struct counter_job *job);
 void hit_log_close(struct hit_log **l);
 struct commit *hit_log_commit(struct hit_log *l);
 
@@ -47,6 +55,15 @@ TRAP_NODISCARD enum trap_err hit_by_rcpt(struct store_db *db, struct bytes addre
 TRAP_NODISCARD enum trap_err session_bounds(struct store_db *db, uint64_t *last_out, uint64_t *erased_out);
 TRAP_NODISCARD enum trap_err session_each(struct store_db *db, uint64_t after, uint32_t limit, session_fn *fn, void *arg,
                                           uint64_t *last_out);
+/* Newest first. */
+TRAP_NODISCARD enum trap_err session_by_client(struct store_db *db, struct prefix p, uint32_t limit, session_fn *fn, void *arg);
+/* The records of one session (a long one has several), newest first. */
+TRAP_NODISCARD enum trap_err session_by_id(struct store_db *db, struct ip client, uint64_t session, uint32_t limit, session_fn *fn,
+                                           void *arg);
+typedef enum trap_err counter_fn(const struct counter_row *c, void *arg);
+/* Newest hour first. */
+TRAP_NODISCARD enum trap_err counter_by_sender(struct store_db *db, struct prefix p, uint32_t limit, counter_fn *fn, void *arg);
+TRAP_NODISCARD enum trap_err counter_total(struct store_db *db, uint64_t *rows_out, uint64_t *messages_out);
 /* From samples.db; TRAP_ENOENT where none was kept. *out is initialised by the call, freed by the caller. */
 TRAP_NODISCARD enum trap_err sample_get(struct store_db *samples, uint64_t hit_seq, struct buf *out);
 

@@ -74,7 +74,9 @@ const char *rcpt_class_name(uint8_t klass);
 struct hit_rcpt {
     uint8_t klass;
     struct bytes address; /* local@domain: local part as received, domain lower-cased; <= 320 bytes */
+    struct bytes dsn;     /* "NOTIFY=… ORCPT=…" of RCPT as received, xtext not decoded; <= DSN_MAX, mostly empty */
 };
+enum { DSN_MAX = 255 };
 enum hit_flag {
     HIT_NULL_SENDER = 1 << 0,
     HIT_TLS = 1 << 1,
@@ -97,8 +99,17 @@ enum hit_flag {
     HIT_REFUSED_AFTER_DATA = 1 << 18, /* after_data = reject: 550 was answered */
     HIT_BDAT = 1 << 19,
     HIT_SMTPUTF8 = 1 << 20,
-    HIT_COUNTED = 1 << 21 /* session record only: `hits` has messages beyond hits_per_sender_hour, without a row of their own */
+    HIT_COUNTED = 1 << 21, /* session record only, not written any more: messages beyond hits_per_sender_hour are in `hits` */
+    HIT_TLS_ON_PLAIN = 1 << 22,   /* a ClientHello on the plain port */
+    HIT_OTHER_PROTOCOL = 1 << 23, /* HTTP and the like */
+    HIT_RELAY_PROBE = 1 << 24,    /* wanted to reach a domain that is not ours */
+    HIT_DICTIONARY = 1 << 25,     /* a walk: many unknown recipients */
+    HIT_AUTH = 1 << 26,           /* tried to log in */
+    HIT_INJECTED = 1 << 27,       /* bytes behind STARTTLS in clear; dropped */
+    HIT_TARPIT = 1 << 28          /* was answered slowly on purpose */
 };
+/* "bare_lf", … of one bit; NULL where there is none of that number. */
+const char *hit_flag_name(uint32_t flag);
 struct hit {
     uint64_t seq;     /* given by the log at commit */
     wall_t at;        /* end-of-data */
@@ -111,11 +122,21 @@ struct hit {
     uint64_t digest;                 /* of the body: same text, same digest */
     const struct hit_rcpt *rcpts;    /* distinct traps, 1.. */
     size_t rcpt_count;
-    struct bytes sample; /* writer only: head of the message after transparency is undone, empty = none */
+    uint32_t first_command_ms; /* greeting sent until the client's first byte; UINT32_MAX: not known */
+    struct bytes dsn;          /* "RET=… ENVID=…" of MAIL as received; <= DSN_MAX, mostly empty */
+    /* Writer only: head of the message as it came on the wire, octet for octet: with its transparency (a dot
+     * doubled at the start of a line), or with HIT_BDAT the octets of the chunks. Empty: none. */
+    struct bytes sample;
 };
 
 /* ---- session record: hits.db ---- */
 
+enum { AUTH_KEPT_MAX = 16, AUTH_USER_MAX = 255, AUTH_MECHANISM_MAX = 32, AUTH_SECRET_BYTES = 16 };
+/* One try to log in. Never the password: a keyed hash tells whether two were the same. */
+struct auth_attempt {
+    struct bytes mechanism, user; /* <= AUTH_MECHANISM_MAX; <= AUTH_USER_MAX, decoded, may hold any octet */
+    uint8_t secret[AUTH_SECRET_BYTES]; /* all zero: none was given */
+};
 struct session_record {
     uint64_t seq; /* given by the log at commit */
     wall_t at;    /* connected */
@@ -129,8 +150,25 @@ struct session_record {
     uint32_t hits; /* accepted messages */
     uint32_t refused_unknown, refused_relay, refused_limit;
     uint32_t auth_attempts;
+    const struct auth_attempt *auths; /* the first ones, at most AUTH_KEPT_MAX */
+    size_t auth_count;
+    uint8_t helo_class;        /* enum helo_class (mail/helo_class.h) of the last HELO; 0: none */
+    uint32_t first_command_ms; /* as in struct hit */
+    uint16_t tls_version;      /* 0x0301 = TLS 1.0 … 0x0304 = TLS 1.3; 0: none */
+    struct bytes tls_cipher;   /* <= 63 */
+    struct bytes ja4;          /* of the ClientHello, 36 characters */
+    struct bytes sni;          /* server name asked for, as received; <= 255 */
     uint8_t attempt_class; /* 0, or the rcpt_class of a trap whose DATA was begun and not finished */
     struct bytes attempt_address;
+};
+
+/* ---- counter row: hits.db. Not a log: messages of a sender beyond hits_per_sender_hour, by the hour ---- */
+
+struct counter_row {
+    struct prefix sender; /* ip_key */
+    uint32_t hour;        /* wall_hour */
+    uint64_t count;
+    wall_t first, last;
 };
 
 /* ---- act: acts.db ---- */

@@ -329,7 +329,8 @@ static void write_hits(struct world *w, uint8_t node, size_t from, size_t upto, 
         if (h->node != node || h->at.us > until.us || h->left_out)
             continue;
         for (size_t n = 0; n < h->rcpt_count; n++)
-            rcpts[i - from][n] = (struct hit_rcpt){ h->rcpt[n].klass, bytes_str(h->rcpt[n].address) };
+            rcpts[i - from][n] = (struct hit_rcpt){ .klass = h->rcpt[n].klass,
+                                                        .address = bytes_str(h->rcpt[n].address) };
         jobs[i - from] = (struct hit_job){ .job = { .done = visit_done },
                                            .hit = { .at = h->at,
                                                     .session = i + 1,

@@ -12,7 +12,7 @@
 /* Jobs are real hits, so that apply() is the log's own. */
 static struct hit hit_of(unsigned producer, unsigned number)
 {
-    static const struct hit_rcpt rcpt = { RCPT_MINTED, BYTES_INIT("a@quellwerft.example") };
+    static const struct hit_rcpt rcpt = { .klass = RCPT_MINTED, .address = BYTES_INIT("a@quellwerft.example") };
 
     return (struct hit){ .at = { 1 },
                          .session = producer,

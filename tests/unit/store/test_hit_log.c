@@ -1,62 +1,10 @@
-#include "scratch.h"
-
-#include <store/hit_log.h>
-
-#include <sqlite3.h>
-
-struct job {
-    struct hit_job hit;
-    struct waiter *waiter;
-};
-struct sjob {
-    struct session_job session;
-    struct waiter *waiter;
-};
-
-static void on_done(struct commit_job *job, enum trap_err result)
-{
-    waiter_done(MPSC_OWNER(job, struct job, hit.job)->waiter, result);
-}
-
-static void on_session_done(struct commit_job *job, enum trap_err result)
-{
-    waiter_done(MPSC_OWNER(job, struct sjob, session.job)->waiter, result);
-}
-
-static struct hit_log *open_log(const struct scratch *s, const struct conf_store *conf)
-{
-    struct hit_log *l = NULL;
-    struct err_text why = { "" };
-
-    assert_trap_ok(hit_log_open(s->dir, conf, NULL, NULL, &l, &why), why);
-    return l;
-}
-
-static struct store_db *open_reader(const struct scratch *s, enum store_file f)
-{
-    struct store_db *db = NULL;
-    struct err_text why = { "" };
-
-    assert_trap_ok(store_open(s->dir, f, STORE_READ, &db, &why), why);
-    return db;
-}
-
-static enum trap_err append(struct hit_log *l, struct job *job, const struct hit *h)
-{
-    struct waiter w;
-
-    waiter_init(&w);
-    waiter_add(&w, 1);
-    *job = (struct job){ .hit = { .job = { .done = on_done }, .hit = *h }, .waiter = &w };
-    assert_int_equal(hit_log_submit(l, &job->hit), TRAP_OK);
-    waiter_wait(&w);
-    return w.last;
-}
+#include "hit_scratch.h"
 
 static const struct hit_rcpt rcpts[] = {
-    { RCPT_MINTED, BYTES_INIT("runahalverkom471@quellwerft.example") },
-    { RCPT_RECYCLED | RCPT_CATCHALL, BYTES_INIT("Info@old-brand.example") },
-    { RCPT_PRISTINE, BYTES_INIT("sales@shop.example") },
+    { RCPT_MINTED, BYTES_INIT("runahalverkom471@quellwerft.example"), BYTES_INIT("NOTIFY=NEVER") },
+    { RCPT_RECYCLED | RCPT_CATCHALL, BYTES_INIT("Info@old-brand.example"),
+      BYTES_INIT("NOTIFY=SUCCESS,DELAY ORCPT=rfc822;Info+2B1@old-brand.example") },
+    { RCPT_PRISTINE, BYTES_INIT("sales@shop.example"), BYTES_INIT("") },
 };
 
 static struct hit plain(void)
@@ -72,14 +20,16 @@ static struct hit plain(void)
                          .size = 2048,
                          .digest = 0xfedcba9876543210,
                          .rcpts = rcpts,
-                         .rcpt_count = 1 };
+                         .rcpt_count = 1,
+                         .first_command_ms = 1234567,
+                         .dsn = BYTES("RET=HDRS ENVID=QQ314159") };
 }
 
 struct seen {
     size_t n;
     struct hit last;
     struct hit_rcpt rcpts[4];
-    char text[4][64], helo[400], path[400];
+    char text[4][64], rcpt_dsn[4][64], helo[400], path[400], dsn[400];
 };
 
 static enum trap_err on_hit(const struct hit *h, void *arg)
@@ -92,7 +42,9 @@ static enum trap_err on_hit(const struct hit *h, void *arg)
         s->rcpts[i] = h->rcpts[i];
         (void)snprintf(s->text[i], 64, "%.*s", (int)h->rcpts[i].address.n,
                        (const char *)h->rcpts[i].address.p);
+        (void)snprintf(s->rcpt_dsn[i], 64, "%.*s", (int)h->rcpts[i].dsn.n, (const char *)h->rcpts[i].dsn.p);
     }
+    (void)snprintf(s->dsn, sizeof s->dsn, "%.*s", (int)h->dsn.n, (const char *)h->dsn.p);
     (void)snprintf(s->helo, sizeof s->helo, "%.*s", (int)h->helo.n, (const char *)h->helo.p);
     (void)snprintf(s->path, sizeof s->path, "%.*s", (int)h->reverse_path.n, (const char *)h->reverse_path.p);
     return TRAP_OK;
@@ -116,6 +68,8 @@ static void test_round_trip(void **state)
     assert_int_equal(job.hit.hit.seq, 1);
     h.rcpt_count = 3;
     h.flags = HIT_NULL_SENDER;
+    h.first_command_ms = UINT32_MAX;
+    h.dsn = BYTES("");
     h.reverse_path = (struct bytes){ NULL, 0 };
     h.helo = BYTES("");
     assert_int_equal(ip_parse(BYTES("2a00::9"), &h.sender), TRAP_OK);
@@ -148,13 +102,21 @@ static void test_round_trip(void **state)
     assert_int_equal(seen.last.rcpt_count, 1);
     assert_string_equal(seen.text[0], "runahalverkom471@quellwerft.example");
     assert_int_equal(seen.rcpts[0].klass, RCPT_MINTED);
+    assert_string_equal(seen.rcpt_dsn[0], "NOTIFY=NEVER");
+    assert_string_equal(seen.dsn, "RET=HDRS ENVID=QQ314159");
+    assert_int_equal(seen.last.first_command_ms, 1234567);
     assert_int_equal(hit_get(db, 2, on_hit, &seen), TRAP_OK);
     assert_int_equal(seen.last.rcpt_count, 3);
     assert_string_equal(seen.text[0], "runahalverkom471@quellwerft.example");
     assert_string_equal(seen.text[1], "Info@old-brand.example");
     assert_int_equal(seen.rcpts[1].klass, RCPT_RECYCLED | RCPT_CATCHALL);
     assert_string_equal(seen.text[2], "sales@shop.example");
+    assert_string_equal(seen.rcpt_dsn[0], "NOTIFY=NEVER");
+    assert_string_equal(seen.rcpt_dsn[1], "NOTIFY=SUCCESS,DELAY ORCPT=rfc822;Info+2B1@old-brand.example");
+    assert_string_equal(seen.rcpt_dsn[2], "");
     assert_string_equal(seen.path, "");
+    assert_string_equal(seen.dsn, "");
+    assert_true(seen.last.first_command_ms == UINT32_MAX);
     assert_int_equal(hit_get(db, 4, on_hit, &seen), TRAP_ENOENT);
 
     seen.n = 0;
@@ -206,81 +168,27 @@ static void test_strings_are_cut(void **state)
         h.reverse_path = bytes_of(big, n);
         assert_int_equal(append(l, &job, &h), TRAP_OK);
     }
+    h.reverse_path = BYTES("p");
+    for (size_t n = 254; n <= 256; n++) {
+        h.dsn = bytes_of(big, n);
+        assert_int_equal(append(l, &job, &h), TRAP_OK);
+    }
+    h.dsn = BYTES("");
+    for (size_t n = 254; n <= 256; n++) {
+        const struct hit_rcpt to[] = { rcpts[0], { RCPT_TYPO, BYTES_INIT("a@b.example"), bytes_of(big, n) } };
+
+        h.rcpts = to;
+        h.rcpt_count = 2;
+        assert_int_equal(append(l, &job, &h), TRAP_OK);
+    }
     hit_log_close(&l);
     db = open_reader(&s, STORE_HITS);
-    for (unsigned i = 1; i <= 6; i++) {
+    for (unsigned i = 1; i <= 12; i++) {
         assert_int_equal(hit_get(db, i, on_hit, &seen), TRAP_OK);
         assert_int_equal((seen.last.flags & HIT_CUT) != 0, i % 3 == 0);
-        assert_true(seen.last.helo.n <= 255 && seen.last.reverse_path.n <= 320);
+        assert_true(seen.last.helo.n <= 255 && seen.last.reverse_path.n <= 320 && seen.last.dsn.n <= 255);
+        assert_true(seen.last.rcpt_count == 1 || seen.rcpts[1].dsn.n <= 255);
     }
-    store_close(&db);
-    scratch_end(&s);
-}
-
-static enum trap_err on_session(const struct session_record *r, void *arg)
-{
-    struct session_record *out = arg;
-
-    assert_true(bytes_eq(r->helo, BYTES("helo.example")));
-    assert_true(bytes_eq(r->attempt_address, BYTES("sales@shop.example")));
-    *out = *r;
-    return TRAP_OK;
-}
-
-static void test_sessions(void **state)
-{
-    const struct conf_store conf = scratch_conf();
-    const struct session_record r = { .at = { 77 },
-                                      .session = 5,
-                                      .client = ip_v4(198, 51, 100, 1),
-                                      .local = ip_v4(192, 0, 2, 1),
-                                      .local_port = 25,
-                                      .duration_ms = 1234,
-                                      .helo = BYTES("helo.example"),
-                                      .flags = HIT_EARLY_TALK,
-                                      .commands = 1,
-                                      .errors = 2,
-                                      .hits = 3,
-                                      .refused_unknown = 4,
-                                      .refused_relay = 5,
-                                      .refused_limit = 6,
-                                      .auth_attempts = 7,
-                                      .attempt_class = RCPT_PRISTINE,
-                                      .attempt_address = BYTES("sales@shop.example") };
-    struct session_record got = { 0 };
-    struct scratch s;
-    struct hit_log *l;
-    struct store_db *db;
-    struct waiter w;
-    struct sjob job;
-    uint64_t last = 0, erased;
-
-    (void)state;
-    scratch_begin(&s, true);
-    l = open_log(&s, &conf);
-    waiter_init(&w);
-    for (unsigned i = 1; i <= 2; i++) {
-        waiter_add(&w, 1);
-        job = (struct sjob){ .session = { .job = { .done = on_session_done }, .session = r }, .waiter = &w };
-        assert_int_equal(hit_log_submit_session(l, &job.session), TRAP_OK);
-        waiter_wait(&w);
-        assert_int_equal(job.session.session.seq, i);
-    }
-    hit_log_close(&l);
-    db = open_reader(&s, STORE_HITS);
-    assert_int_equal(session_bounds(db, &last, &erased), TRAP_OK);
-    assert_int_equal(last, 2);
-    assert_int_equal(session_each(db, 1, 10, on_session, &got, &last), TRAP_OK);
-    assert_int_equal(got.seq, 2);
-    assert_int_equal(got.session, 5);
-    assert_int_equal(got.duration_ms, 1234);
-    assert_int_equal(got.flags, HIT_EARLY_TALK);
-    assert_int_equal(got.commands * 1000000 + got.errors * 100000 + got.hits * 10000 +
-                         got.refused_unknown * 1000 + got.refused_relay * 100 + got.refused_limit * 10 +
-                         got.auth_attempts,
-                     1234567);
-    assert_int_equal(got.attempt_class, RCPT_PRISTINE);
-    assert_true(ip_eq(got.client, r.client) && ip_eq(got.local, r.local));
     store_close(&db);
     scratch_end(&s);
 }
@@ -436,10 +344,12 @@ static void test_bytes_a_hit(void **state)
                            (unsigned)random_of(&x) % 9999);
             h.helo = bytes_str(text[i][0]);
             h.reverse_path = bytes_str(text[i][1]);
-            to[i] = (struct hit_rcpt){ RCPT_MINTED, bytes_str(text[i][2]) };
+            to[i] = (struct hit_rcpt){ .klass = RCPT_MINTED, .address = bytes_str(text[i][2]) };
             h.rcpts = &to[i];
             h.digest = random_of(&x) << 33 | random_of(&x);
             h.size = 500 + random_of(&x) % 20000;
+            h.first_command_ms = (uint32_t)(random_of(&x) % 5000);
+            h.dsn = BYTES("");
             jobs[i] = (struct job){ .hit = { .job = { .done = on_done }, .hit = h }, .waiter = &w };
             assert_int_equal(hit_log_submit(l, &jobs[i].hit), TRAP_OK);
         }
@@ -460,7 +370,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_strings_are_cut),
-        cmocka_unit_test(test_sessions),
         cmocka_unit_test(test_which_samples_are_kept),
         cmocka_unit_test(test_samples_stay_in_budget),
         cmocka_unit_test(test_bytes_a_hit),
