@@ -31,6 +31,10 @@ static void parse(struct bytes line)
         (void)smtp_params_parse(rest, 7, &params);
     if (c.verb == SMTP_VERB_XCLIENT && smtp_xclient_parse(c.argument, &x) != TRAP_OK)
         x.given = 0;
+    x = (struct smtp_xclient){ .given = 0 };
+    if (c.verb == SMTP_VERB_XFORWARD && smtp_xforward_parse(c.argument, &x) == TRAP_OK &&
+        (x.given & x.unknown) != 0)
+        abort();
     (void)smtp_line_flags(line);
     (void)smtp_is_utf8(line);
 }
