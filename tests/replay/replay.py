@@ -6,6 +6,9 @@ A script is lines; `#` starts a comment line. Before the first case:
 
     smtp KEY = VALUE        a line of the smtp block of the configuration
     config TEXT             a line of the configuration
+    simulated-time          the daemon's clocks are the script's: see `later`
+    once                    each case is played once. Otherwise a second time with every octet in a segment of its own, which must leave
+                            the same hits (only `early_talk` and `pipelined` may differ)
 
 Then cases:
 
@@ -13,24 +16,28 @@ Then cases:
     case-ungreeted WORDS    the same, the greeting is not read
     C: TEXT                 sends TEXT and CRLF
     W: TEXT                 sends TEXT as it is
-    repeat N TEXT           sends TEXT N times
+    repeat N TEXT           sends TEXT N times; {n} in it is the number, from 1
+    slowly N SECONDS TEXT   the same, and SECONDS go by behind each (simulated-time)
     message                 sends a small message and its end
     dropped TEXT            sends TEXT; the server may close meanwhile
-    S: CODE [/REGEX/]       reads a reply; CODE may be a choice, 250|501; `250 x3` reads three such replies
+    S: CODE [/REGEX/]       reads a reply; CODE may be a choice, 250|501, or `any`; `250 x3` reads three such replies
     silent SECONDS          nothing comes in that time
     closed [SECONDS]        the server closes, nothing more comes (default within 10 seconds)
-    half-close              the client's side is shut; close: the connection ends here
+    half-close              the client's side is shut; close: the connection ends here; reset: the same by a RST
     wait SECONDS
+    later SECONDS           time goes by (simulated-time);  set-clock SECONDS: somebody puts the wall clock forward, or back
     transaction [RCPT]      XCLIENT (each case has an address of its own), EHLO, MAIL, RCPT (default t1@old.example), DATA, each with its good reply
 
 After the dialogue the connection is closed, and what is on record is compared (without such a line: no hit, and no look at the rest):
 
     hits N                  messages
-    traps A B …             the addresses of the last hit, in order
+    traps A B …             the addresses of the last hit, in order;  trap-count N
     from TEXT               its reverse-path;  helo TEXT;  sender IP;  size N
     flags NAME … -NAME …    of the last hit: those, and not the ones with a minus
     content TEXT            of its sample
-    records N               session records; record KEY=VALUE …: of the last one (columns of the table; flags+NAME, flags-NAME)
+    letters N               files of mail to postmaster;  letter TEXT: the content of the last one
+    records N               session records; record KEY=VALUE …: of the last one (columns of the table; flags+NAME, flags-NAME; KEY~N: not below N, and less
+                            than a hundredth above it, or 500)
 
 TEXT knows \\r \\n \\t \\0 \\xHH \\\\ and \\s for a blank.
 """
@@ -41,16 +48,19 @@ import os
 import pathlib
 import re
 import socket
+import struct
 import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "functional"))
+from clocklib import Clock  # noqa: E402
 from testlib import Installation, Smtp, skip, wait_for  # noqa: E402
 
 CONFIG = ('trap_domain "old.example" { class = "recycled" }\n'
           'trap_domain "typo.example" { class = "typo" }\n'
           'trap "sales@shop.example" { class = "pristine" }\n')
 MESSAGE = b"From: a@sender.example\r\nTo: t1@old.example\r\nSubject: hi\r\n\r\nhello\r\n.\r\n"
+CHECKS = "hits traps trap-count from helo sender size flags content letters letter records record".split()
 HIT_FLAGS = {name: 1 << bit for bit, name in enumerate(
     "null_sender tls esmtp xclient proxy xforward bare_lf bare_cr nul 8bit long_line early_talk pipelined sloppy_path list_header "
     "auto_submitted report cut refused_after_data bdat smtputf8 counted".split())}
@@ -87,8 +97,8 @@ class Case:
 
 
 def parse(path):
-    """(lines for smtp, lines for the configuration, cases)"""
-    smtp, config, cases = [], [], []
+    """(lines for smtp, lines for the configuration, single words, cases)"""
+    smtp, config, words, cases = [], [], set(), []
     for number, line in enumerate(path.read_text().split("\n"), 1):
         if not line.strip() or line.startswith("#"):
             continue
@@ -99,16 +109,17 @@ def parse(path):
             cases[-1].steps.append((number, word, rest))
         elif word in ("smtp", "config"):
             (smtp if word == "smtp" else config).append(rest)
+        elif line in ("simulated-time", "once"):
+            words.add(line)
         else:
             raise SystemExit(f"{path}:{number}: a case must come first")
-    return smtp, config, cases
+    return smtp, config, words, cases
 
 
 class Player:
-    def __init__(self, installation, case):
-        self.inst, self.case = installation, case
+    def __init__(self, installation, case, clock, octets):
+        self.inst, self.case, self.clock, self.octets = installation, case, clock, octets
         self.client = None
-        self.expected = []
 
     def fail(self, number, why):
         raise Failure(f"line {number}: {why}")
@@ -116,7 +127,15 @@ class Player:
     # ---- the dialogue ----
 
     def send(self, data):
-        self.client.send(data)
+        if not self.octets:
+            self.client.send(data)
+            return
+        width = 1 if len(data) <= 2000 else 1021
+        for at in range(0, len(data), width):
+            try:
+                self.client.send(data[at:at + width])
+            except OSError:  # the server had enough after the first of them
+                return
 
     def do_C(self, _, rest):
         self.send(text(rest) + b"\r\n")
@@ -126,7 +145,24 @@ class Player:
 
     def do_repeat(self, _, rest):
         n, _, what = rest.partition(" ")
-        self.send(text(what) * int(n))
+        what = text(what)
+        self.send(b"".join(what.replace(b"{n}", b"%d" % (i + 1)) for i in range(int(n))) if b"{n}" in what else what * int(n))
+
+    def do_slowly(self, _, rest):
+        n, seconds, what = rest.split(" ", 2)
+        what = text(what)
+        for i in range(int(n)):
+            try:
+                self.client.send(what.replace(b"{n}", b"%d" % (i + 1)))
+            except OSError:  # it was told to go meanwhile
+                return
+            self.clock.later(float(seconds))
+
+    def do_later(self, _, rest):
+        self.clock.later(float(rest))
+
+    def do_set_clock(self, _, rest):
+        self.clock.step_wall(float(rest))
 
     def do_message(self, *_):
         self.send(MESSAGE)
@@ -138,13 +174,13 @@ class Player:
             pass
 
     def do_S(self, number, rest):
-        m = re.fullmatch(r"([0-9|]+)(?: x(\d+))?(?: /(.*)/)?", rest.strip())
+        m = re.fullmatch(r"([0-9|]+|any)(?: x(\d+))?(?: /(.*)/)?", rest.strip())
         for _ in range(int(m.group(2) or 1)):
             try:
                 code, lines = self.client.reply()
             except OSError as e:
                 self.fail(number, f"expected {m.group(1)}: {e}")
-            if str(code) not in m.group(1).split("|"):
+            if str(code) not in m.group(1).split("|") and (m.group(1) != "any" or code == 0):
                 self.fail(number, f"expected {m.group(1)}, got {lines!r}")
             if m.group(3) and not re.search(m.group(3), "\n".join(x.decode("latin-1") for x in lines)):
                 self.fail(number, f"no /{m.group(3)}/ in {lines!r}")
@@ -175,11 +211,15 @@ class Player:
     def do_close(self, *_):
         self.client.close()
 
+    def do_reset(self, *_):
+        self.client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.client.close()
+
     def do_wait(self, _, rest):
         time.sleep(float(rest))
 
     def do_transaction(self, number, rest):
-        client = f"198.18.{self.case.number // 250}.{self.case.number % 250 + 1}"  # samples: three a client and day
+        client = f"198.{19 if self.octets else 18}.{self.case.number // 250}.{self.case.number % 250 + 1}"  # samples: three a client and day
         for line, code in ((f"XCLIENT ADDR={client}", 220), ("EHLO client.example", 250), ("MAIL FROM:<a@sender.example>", 250),
                            (f"RCPT TO:<{rest.strip() or 't1@old.example'}>", 250), ("DATA", 354)):
             self.do_C(number, line)
@@ -196,6 +236,8 @@ class Player:
                 self.fail(number, f"expected {rest.strip()} session records, there are {[dict(r) for r in records]}")
         elif word == "record":
             self.check_record(number, rest, records)
+        elif word in ("letters", "letter"):
+            self.check_letter(number, word, rest)
         else:
             if not hits:
                 self.fail(number, "there is no hit")
@@ -205,6 +247,8 @@ class Player:
         if word == "traps":
             more = self.inst.sql("hits", "SELECT address FROM hit_rcpt WHERE hit = ? ORDER BY n", hit["seq"])
             got, want = [hit["address"]] + [r[0] for r in more], [text(w) for w in rest.split()]
+        elif word == "trap-count":
+            got, want = hit["rcpt_count"], int(rest)
         elif word == "flags":
             got, want = self.flag_words(hit["flags"], rest), rest.split()
         elif word == "content":
@@ -216,6 +260,18 @@ class Player:
             got, want = hit["size"], int(rest)
         else:
             got, want = hit["reverse_path" if word == "from" else word], text(rest)
+        if got != want:
+            self.fail(number, f"{word}: expected {want!r}, got {got!r}")
+
+    def letters(self):
+        return sorted((self.inst.dir / "postmaster").iterdir())
+
+    def check_letter(self, number, word, rest):
+        new = [f for f in self.letters() if f not in self.letters_before]
+        if word == "letters":
+            got, want = len(new), int(rest)
+        else:  # behind our own fields, of which Received is the last and folded once
+            got, want = re.sub(rb"\A.*?\r\nReceived: .*?\r\n\t.*?\r\n", b"", new[-1].read_bytes() if new else b"", flags=re.S), text(rest)
         if got != want:
             self.fail(number, f"{word}: expected {want!r}, got {got!r}")
 
@@ -232,6 +288,11 @@ class Player:
             if pair.startswith(("flags+", "flags-")):
                 if bool(row["flags"] & HIT_FLAGS[pair[6:]]) != (pair[5] == "+"):
                     self.fail(number, f"{pair}: {row}")
+                continue
+            if "~" in pair:
+                key, _, want = pair.partition("~")
+                if not 0 <= row[key] - int(want) < max(500, int(want) / 100):
+                    self.fail(number, f"{pair}: {row[key]}")
                 continue
             key, _, want = pair.partition("=")
             got = row[key]
@@ -262,8 +323,9 @@ class Player:
         return wait_for("the fence", lambda: self.inst.sql("hits", "SELECT seq FROM session WHERE helo = ?", name.encode()))[0][0]
 
     def play(self):
-        before_hits, before_records = self.last("hit"), self.last("session")
-        checks = [s for s in self.case.steps if s[1] in ("hits", "traps", "from", "helo", "sender", "size", "flags", "content", "records", "record")]
+        """Returns what the hits are, without what depends on segments."""
+        before_hits, before_records, self.letters_before = self.last("hit"), self.last("session"), self.letters()
+        checks = [s for s in self.case.steps if s[1] in CHECKS]
         self.client = Smtp(self.inst.smtp_port)
         try:
             if self.case.greeted:
@@ -275,27 +337,43 @@ class Player:
             self.client.close()
         fence = self.fence()
         hits = self.rows("hit", before_hits)
-        records = [r for r in self.rows("session", before_records) if r["seq"] != fence]
+        if not self.octets:
+            self.check_all(checks, hits, [r for r in self.rows("session", before_records) if r["seq"] != fence])
+        loose = HIT_FLAGS["early_talk"] | HIT_FLAGS["pipelined"]
+        return [(h["address"], h["rcpt_count"], h["reverse_path"], h["helo"], h["size"], h["digest"], h["flags"] & ~loose) for h in hits]
+
+    def check_all(self, checks, hits, records):
         if not any(word == "hits" for _, word, _ in checks):
             self.check(self.case.number, "hits", "0", hits, records)
         for number, word, rest in checks:
             self.check(number, word, rest, hits, records)
 
 
+def play(inst, case, clock, once):
+    first = Player(inst, case, clock, False).play()
+    if not once:
+        second = Player(inst, case, clock, True).play()
+        if first != second:
+            raise Failure(f"octet by octet: {second!r}, at once: {first!r}")
+
+
 def main():
     build, script = sys.argv[1], pathlib.Path(sys.argv[3])
     if not os.path.exists(build + "/bin/trapline"):
         skip("trapline is not built")
-    smtp, config, cases = parse(script)
+    smtp, config, words, cases = parse(script)
+    if not any(line.startswith("hits_per_sender_hour") for line in smtp):
+        smtp.append("hits_per_sender_hour = 0")  # every session of the fence is told
     only = sys.argv[4] if len(sys.argv) > 4 else ""
     failed = 0
     with Installation(build, config=CONFIG + "\n".join(config), smtp="\n".join(smtp)) as inst:
-        daemon = inst.start("trapsmtp")
+        clock = Clock(build, inst) if "simulated-time" in words else None
+        daemon = inst.start("trapsmtp", env=clock and clock.env)
         for case in cases:
             if only not in case.name:
                 continue
             try:
-                Player(inst, case).play()
+                play(inst, case, clock, "once" in words)
                 print("ok  ", case.name)
             except (AssertionError, OSError) as e:
                 failed += 1

@@ -1,0 +1,25 @@
+/* control.h - what the libraries of this folder share: a file that the test writes and the daemon maps, and the way to libc. */
+#ifndef SHIM_CONTROL_H
+#define SHIM_CONTROL_H
+
+#include <stddef.h>
+
+enum { CONTROL_BYTES = 4096 };
+
+/* The file that the environment variable names, mapped; NULL when the variable is not set. Ends the process when the file cannot be
+ * mapped: a test must not run without what it asked for. */
+void *control_map(const char *variable);
+
+/* The function of that name in the libraries behind this one. */
+void next_function(const char *name, void *out);
+
+/* A function-local pointer to it, looked up at the first call. */
+#define NEXT(name)                                             \
+    ({                                                         \
+        static __typeof__(name) *found;                        \
+        if (__atomic_load_n(&found, __ATOMIC_ACQUIRE) == NULL) \
+            next_function(#name, &found);                      \
+        found;                                                 \
+    })
+
+#endif
