@@ -13,19 +13,6 @@
 
 static const struct ip unspecified = { { 0 } };
 
-/* Counts the session under the client's address from now on. False: that client has too many. */
-static bool move_limits(struct session *s, struct ip client)
-{
-    struct server *server = s->server;
-
-    if (s->in_limits)
-        limits_leave(&server->limits, s->client);
-    s->client = client;
-    s->in_limits =
-        limits_enter(&server->limits, client, server->config->smtp.sessions_per_ip, loop_now(server->loop));
-    return s->in_limits;
-}
-
 static void take_over(struct session *s, const struct smtp_xclient *x)
 {
     session_reset(s);
@@ -42,6 +29,7 @@ static void take_over(struct session *s, const struct smtp_xclient *x)
 
 enum step cmd_xclient(struct session *s, struct bytes argument)
 {
+    const uint32_t proxied = s->tally.flags & HIT_PROXY;
     struct smtp_xclient x;
 
     if (!session_may_xclient(s)) {
@@ -59,9 +47,9 @@ enum step cmd_xclient(struct session *s, struct bytes argument)
     session_record_end(s);
     session_begin_record(s);
     take_over(s, &x);
-    session_note(s, HIT_XCLIENT);
+    session_note(s, HIT_XCLIENT | proxied);
     if (((x.given | x.unknown) & SMTP_XCLIENT_ADDR) != 0 &&
-        !move_limits(s, (x.given & SMTP_XCLIENT_ADDR) != 0 ? x.addr : unspecified)) {
+        !session_move(s, (x.given & SMTP_XCLIENT_ADDR) != 0 ? x.addr : unspecified)) {
         session_close_after(s, SMTP_REPLY_TOO_MANY_CONNECTIONS, "sessions_per_ip");
         return STEP_CLOSE;
     }

@@ -30,18 +30,12 @@ static int fail(enum trap_err err, const struct err_text *why)
 /* Keys whose feature is not part of this version must not be taken in silence. */
 static enum trap_err check_features(const struct config *config, struct err_text *why)
 {
-    if (config->smtp.proxy_listen.n > 0) {
-        err_text_set(why,
-                     "%s: smtp.proxy_listen: this version does not speak the PROXY protocol; remove the key",
-                     config->path);
-        return TRAP_EINVAL;
-    }
     if (config->smtp.socketmap_listen != NULL && config->smtp.socketmap_listen[0] != '\0') {
         err_text_set(why, "%s: smtp.socketmap_listen: this version does not serve socketmap; remove the key",
                      config->path);
         return TRAP_EINVAL;
     }
-    if (config->smtp.listen.n == 0) {
+    if (config->smtp.listen.n == 0 && config->smtp.proxy_listen.n == 0) {
         err_text_set(why, "%s: smtp.listen is empty: name an address and port, such as \"127.0.0.1:2525\"",
                      config->path);
         return TRAP_EINVAL;

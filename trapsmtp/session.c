@@ -1,5 +1,7 @@
 /* The session of RFC 5321, section 3 and 4, as a trap sees it:
  *
+ *   accept on proxy_listen --> PROXY --header, 220--> READY          any other header, time-out --> ENDED
+ *
  *   accept --220--> READY --MAIL--> MAIL --RCPT accepted--> RCPT --DATA--> DATA --CRLF.CRLF--> COMMIT
  *                     ^              |  ^                    |  ^             |                   |
  *                     |<-----RSET, EHLO, HELO----------------+  +--RCPT       | 552 too big       |
@@ -10,8 +12,9 @@
  *   ENDED waits for a message that is still with the writer, then it is freed.
  *
  * What may be trusted:
- *   READY    client, local: the kernel's word, or XCLIENT's from a peer in xclient_from. helo: the client's
- *                           claim.
+ *   PROXY    peer: the kernel's word, and in proxy_from. client: nobody yet.
+ *   READY    client, local: the kernel's word, or the PROXY header's, or XCLIENT's from a peer in xclient_from.
+ *                           helo: the client's claim.
  *   MAIL     message->reverse_path is syntactically right; nothing else is known of it.
  *   RCPT     every entry of message->rcpts was decided by recipient.c: trap or role, never foreign. At least
  *   one. DATA     bytes are content until smtp_eod.c says otherwise: no verb is looked for.
@@ -21,6 +24,7 @@
  */
 #include "session.h"
 
+#include "proxy.h"
 #include "server.h"
 #include "session_record.h"
 #include "transport.h"
@@ -29,6 +33,8 @@
 
 #include <stdlib.h>
 #include <unistd.h>
+
+static const struct ip unspecified = { { 0 } };
 
 static void link_in(struct session **list, struct session *s)
 {
@@ -46,9 +52,29 @@ static void unlink_from(struct session *s)
         s->next->link = s->link;
 }
 
+bool session_trusts(const struct session *s, const struct prefix_set *set)
+{
+    return prefix_set_has(set, s->peer) && prefix_set_has(set, s->speaker);
+}
+
 bool session_may_xclient(const struct session *s)
 {
-    return prefix_set_has(&s->server->config->smtp.xclient_from, s->peer);
+    return session_trusts(s, &s->server->config->smtp.xclient_from);
+}
+
+bool session_move(struct session *s, struct ip client)
+{
+    struct server *server = s->server;
+
+    if (s->in_limits)
+        limits_leave(&server->limits, s->client);
+    s->in_limits = false;
+    s->client = client;
+    if (ip_eq(client, unspecified))
+        return true;
+    s->in_limits =
+        limits_enter(&server->limits, client, server->config->smtp.sessions_per_ip, loop_now(server->loop));
+    return s->in_limits;
 }
 
 struct bytes session_helo(const struct session *s)
@@ -104,53 +130,59 @@ void session_close_after(struct session *s, enum smtp_reply last, const char *re
     s->reason = reason;
 }
 
-/* Over a limit: no session is made, the reason is said and counted in the log. */
-static void refuse(struct server *server, int fd, struct ip peer, const char *reason)
+/* No session is made; the reason is said and counted in the log. */
+static void refuse(struct server *server, const struct connection *c, struct bytes line, const char *reason)
 {
-    const struct bytes line = smtp_reply_line(SMTP_REPLY_TOO_MANY_CONNECTIONS);
-    const ssize_t n = send(fd, line.p, line.n, MSG_NOSIGNAL | MSG_DONTWAIT);
+    const ssize_t n = send(c->fd, line.p, line.n, MSG_NOSIGNAL | MSG_DONTWAIT);
 
-    (void)close(fd);
+    (void)close(c->fd);
     if (server->refused++ > 0)
         return; /* one line a second; the tick tells how many more */
-    log_info("smtp.refused", LOG_IP(peer), LOG_STR("reason", reason),
+    log_info("smtp.refused", LOG_IP(c->peer), LOG_STR("reason", reason),
              LOG_U64("sessions", server->session_count), LOG_U64("told", n > 0 ? 1 : 0));
 }
 
-static bool enter(struct server *server, struct ip peer, bool trusted, mono_t now, const char **reason_out)
+static bool enter(struct server *server, struct ip peer, bool counted, mono_t now, const char **reason_out)
 {
     if (server->session_count >= server->config->smtp.sessions_max) {
         *reason_out = "sessions_max";
         return false;
     }
     *reason_out = "sessions_per_ip";
-    return trusted || limits_enter(&server->limits, peer, server->config->smtp.sessions_per_ip, now);
+    return !counted || limits_enter(&server->limits, peer, server->config->smtp.sessions_per_ip, now);
 }
 
 void session_open(struct server *server, const struct connection *c)
 {
     const struct conf_smtp *conf = &server->config->smtp;
-    const bool trusted = prefix_set_has(&conf->xclient_from, c->peer);
+    const bool proxied = c->kind == LISTENER_PROXY; /* the client is not known yet, nor counted */
+    const bool counted = !proxied && !prefix_set_has(&conf->xclient_from, c->peer);
+    const struct bytes too_many = smtp_reply_line(SMTP_REPLY_TOO_MANY_CONNECTIONS);
     const mono_t now = loop_now(server->loop);
     const char *reason;
     struct session *s;
 
-    if (!enter(server, c->peer, trusted, now, &reason)) {
-        refuse(server, c->fd, c->peer, reason);
+    if (proxied && !prefix_set_has(&conf->proxy_from, c->peer)) {
+        refuse(server, c, BYTES(""), "proxy_from");
+        return;
+    }
+    if (!enter(server, c->peer, counted, now, &reason)) {
+        refuse(server, c, too_many, reason);
         return;
     }
     s = calloc(1, sizeof(*s));
     if (s == NULL) {
-        if (!trusted)
+        if (counted)
             limits_leave(&server->limits, c->peer);
-        refuse(server, c->fd, c->peer, "memory");
+        refuse(server, c, too_many, "memory");
         return;
     }
     s->server = server;
     s->fd = c->fd;
-    s->state = SESSION_READY;
-    s->in_limits = !trusted;
-    s->peer = s->client = c->peer;
+    s->state = proxied ? SESSION_PROXY : SESSION_READY;
+    s->in_limits = counted;
+    s->peer = c->peer;
+    s->speaker = s->client = proxied ? unspecified : c->peer;
     s->local = c->local;
     s->local_port = c->local_port;
     s->opened = now;
@@ -186,14 +218,12 @@ void session_free_dead(struct server *server)
     }
 }
 
-/* Nothing is out any more: write the record and let the loop free it. If that cannot be arranged the next
- * tick does. */
+/* Nothing is out any more: let the loop free it. If that cannot be arranged the next tick does. */
 static void finish(struct session *s)
 {
     struct server *server = s->server;
     const bool first = server->dead == NULL;
 
-    session_record_end(s);
     unlink_from(s);
     link_in(&server->dead, s);
     if (first && loop_defer(server->loop, free_dead, server) != TRAP_OK)
@@ -226,6 +256,10 @@ void session_end(struct session *s, const char *reason)
         session_record_attempt(s);
         session_reset(s);
     }
+    if (s->state == SESSION_PROXY)
+        proxy_log_end(s);
+    else
+        session_record_end(s);
     s->state = SESSION_ENDED;
     finish(s);
 }
@@ -236,6 +270,7 @@ void session_message_done(struct session *s, struct message *m, enum smtp_reply 
     s->message = NULL;
     m->session = NULL;
     if (s->state == SESSION_ENDED) {
+        session_record_end(s);
         finish(s);
         return;
     }
@@ -245,6 +280,8 @@ void session_message_done(struct session *s, struct message *m, enum smtp_reply 
 
 void session_stop(struct session *s)
 {
+    if (s->state == SESSION_PROXY)
+        session_end(s, "shutdown");
     if ((s->state & (SESSION_TALKING | SESSION_CONTENT | SESSION_AUTH)) == 0)
         return;
     session_close_after(s, SMTP_REPLY_SHUTDOWN, "shutdown");

@@ -73,8 +73,9 @@ struct session {
     bool counted;       /* a message beyond hits_per_sender_hour is on record */
     const char *reason; /* why it ends; a constant */
 
-    struct ip peer;          /* the address that connected: decides about trust */
-    struct ip client, local; /* peer, or what XCLIENT said */
+    struct ip peer;          /* the address that connected */
+    struct ip speaker;       /* who says what we read: the peer, or the client behind a PROXY header */
+    struct ip client, local; /* the speaker, or whom XCLIENT named; unspecified: nobody knows */
     uint16_t local_port;
     uint64_t id;
     mono_t opened;
@@ -113,7 +114,12 @@ void session_free_dead(struct server *server);
 
 /* Replies, drops what comes and closes. */
 void session_close_after(struct session *s, enum smtp_reply last, const char *reason);
+/* Both the peer and who speaks through it are in `set`: a proxy hands on what anybody says. */
+bool session_trusts(const struct session *s, const struct prefix_set *set);
 bool session_may_xclient(const struct session *s);
+/* The session is this client's from now on, and counted as such; nobody (the unspecified address) is not. False:
+ * the client has sessions_per_ip already. */
+bool session_move(struct session *s, struct ip client);
 /* Forgets the transaction, if there is one. */
 void session_reset(struct session *s);
 void session_set_helo(struct session *s, struct bytes name);

@@ -2,6 +2,7 @@
 #include "command.h"
 #include "content.h"
 #include "evidence.h"
+#include "proxy.h"
 #include "server.h"
 #include "session.h"
 #include "transport.h"
@@ -90,6 +91,10 @@ void session_on_timer(struct loop_timer *t)
         session_end(s, "client does not read");
         return;
     }
+    if (s->state == SESSION_PROXY) {
+        session_end(s, "command_timeout");
+        return;
+    }
     if (s->state == SESSION_COMMIT)
         evidence_give_up(s);
     else if (now.ms >= s->ends.ms)
@@ -116,6 +121,8 @@ static bool step(struct session *s, struct bytes *in)
 {
     struct bytes line;
 
+    if (s->state == SESSION_PROXY)
+        return proxy_feed(s, in);
     if (s->state == SESSION_DATA) {
         content_feed(s, in);
         return true;
@@ -140,8 +147,8 @@ static bool step(struct session *s, struct bytes *in)
 
 static bool may_go_on(const struct session *s)
 {
-    return (s->state & (SESSION_TALKING | SESSION_CONTENT | SESSION_AUTH)) != 0 && s->unsent.n == 0 &&
-           !s->broken;
+    return (s->state & (SESSION_TALKING | SESSION_CONTENT | SESSION_AUTH | SESSION_PROXY)) != 0 &&
+           s->unsent.n == 0 && !s->broken;
 }
 
 /* Remembers what was not consumed. `in` may lie in s->kept itself. */
@@ -294,7 +301,7 @@ void session_on_io(struct loop_io *io, int events)
     (void)events;
     if (!receive(s, &in))
         return;
-    if (!s->heard)
+    if (!s->heard && s->state != SESSION_PROXY)
         note_early_talk(s);
     session_turn(s, in);
 }
@@ -304,11 +311,14 @@ void session_on_open(struct session *s)
     struct bytes in = { NULL, 0 };
     const ssize_t n = transport_recv(s, s->server->input, READ_BYTES);
 
-    if (n > 0) { /* before a byte of ours was sent */
-        s->heard = true;
-        session_note(s, HIT_EARLY_TALK);
+    if (n > 0)
         in = bytes_of(s->server->input, (size_t)n);
+    if (s->state != SESSION_PROXY) {
+        if (n > 0) { /* before a byte of ours was sent */
+            s->heard = true;
+            session_note(s, HIT_EARLY_TALK);
+        }
+        reply_greeting(s);
     }
-    reply_greeting(s);
     session_turn(s, in);
 }

@@ -32,6 +32,19 @@ static void add_allowed(struct buf *out, const struct conf_key *key)
     buf_free(&allowed);
 }
 
+static void add_default_list(struct buf *out, const char *fallback)
+{
+    struct bytes rest = bytes_str(fallback), one;
+    const char *before = "Default: {\\(dq";
+
+    for (; bytes_split(&rest, ' ', &one); before = ", \\(dq") {
+        buf_add_str(out, before);
+        buf_add(out, one);
+        buf_add_str(out, "\\(dq");
+    }
+    buf_add_str(out, "}, also when it is empty.\n");
+}
+
 static void add_default(struct buf *out, const struct conf_section *s, const struct conf_key *key)
 {
     const bool policy =
@@ -39,6 +52,8 @@ static void add_default(struct buf *out, const struct conf_section *s, const str
 
     if (key->required) {
         buf_add_str(out, "Required.\n");
+    } else if (key->fallback != NULL && conf_is_list(key)) {
+        add_default_list(out, key->fallback);
     } else if (key->fallback != NULL) {
         buf_add_str(out, "Default: \\(dq");
         add_text(out, key->fallback);

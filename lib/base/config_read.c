@@ -271,6 +271,19 @@ static enum trap_err store_text(const struct conf_key *key, struct bytes text, v
     return conf_value_store(key, &v, base);
 }
 
+/* The default of a list has blanks between its values. */
+static enum trap_err store_default(const struct conf_key *key, void *base)
+{
+    struct bytes rest = bytes_str(key->fallback), one;
+    enum trap_err err = TRAP_OK;
+
+    if (!conf_is_list(key))
+        return store_text(key, rest, base);
+    while (err == TRAP_OK && bytes_split(&rest, ' ', &one))
+        err = store_text(key, one, base);
+    return err;
+}
+
 static enum trap_err fill_key(struct conf_reader *r, const struct conf_key *key, cfg_t *section, void *base)
 {
     cfg_opt_t *const opt = cfg_getopt(section, key->name);
@@ -281,7 +294,7 @@ static enum trap_err fill_key(struct conf_reader *r, const struct conf_key *key,
         return TRAP_EINVAL;
     }
     if (kept_at(opt, 0) == NULL && key->fallback != NULL)
-        err = store_text(key, bytes_str(key->fallback), base);
+        err = store_default(key, base);
     for (unsigned i = 0; err == TRAP_OK && kept_at(opt, i) != NULL; i++)
         err = store_text(key, bytes_of(kept_at(opt, i)->text, kept_at(opt, i)->n), base);
     if (err == TRAP_OK && (key->type == CONF_PREFIXES || key->type == CONF_TRUSTED))

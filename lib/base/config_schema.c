@@ -73,8 +73,8 @@ static const struct conf_key top_keys[] = {
     KEY("trap_file", CONF_PATH, "", 0, PATH_MAX_BYTES, config, trap_file,
         "File with more static traps, one \"ADDRESS CLASS\" a line."),
     KEY("never_list", CONF_PREFIXES, NULL, 0, 0, config, never_list,
-        "Networks that are never listed: your own, your customers'. Special-use networks, xclient_from, "
-        "xforward_from and trusted_proxies never are, anyway."),
+        "Networks that are never listed: your own, your customers'. Special-use networks, proxy_from, "
+        "xclient_from, xforward_from and trusted_proxies never are, anyway."),
     KEY("never_list_files", CONF_PATHS, NULL, 1, PATH_MAX_BYTES, config, never_list_files,
         "Files with more of them, one network a line; read again when they change."),
     KEY("crawler_files", CONF_PATHS, NULL, 1, PATH_MAX_BYTES, config, crawler_files,
@@ -146,7 +146,10 @@ static const struct conf_key smtp_keys[] = {
     KEY("listen", CONF_ENDPOINTS, NULL, 0, 0, config, smtp.listen,
         "Addresses and ports for SMTP. Empty: none."),
     KEY("proxy_listen", CONF_ENDPOINTS, NULL, 0, 0, config, smtp.proxy_listen,
-        "The same, where each connection begins with a PROXY protocol header."),
+        "The same, where each connection begins with a header of the PROXY protocol, version 1 or 2, that names "
+        "the client; without a right one it is closed."),
+    KEY("proxy_from", CONF_TRUSTED, "127.0.0.0/8 ::1", 0, 0, config, smtp.proxy_from,
+        "Networks of your balancers: who may connect to proxy_listen."),
     KEY("socketmap_listen", CONF_SOCKET, "", 0, PATH_MAX_BYTES, config, smtp.socketmap_listen,
         "Where Postfix may ask whether a recipient is a trap: a socket's path, or IP:PORT."),
     KEY("xclient_from", CONF_TRUSTED, NULL, 0, 0, config, smtp.xclient_from,

@@ -166,8 +166,10 @@ static enum trap_err join(struct lists *l)
 /* Machines that speak for others, and now and then for nobody: what comes from them is not their doing. */
 static enum trap_err add_own(const struct config *c, struct prefix_set *set)
 {
-    enum trap_err err = prefix_set_add_set(set, &c->smtp.xclient_from);
+    enum trap_err err = prefix_set_add_set(set, &c->smtp.proxy_from);
 
+    if (err == TRAP_OK)
+        err = prefix_set_add_set(set, &c->smtp.xclient_from);
     if (err == TRAP_OK)
         err = prefix_set_add_set(set, &c->smtp.xforward_from);
     if (err == TRAP_OK)

@@ -14,11 +14,13 @@ Then cases:
 
     case WORDS              begins a case with a connection of its own; the greeting is read
     case-ungreeted WORDS    the same, the greeting is not read
+    case-proxy WORDS        the same, on a listener that awaits a PROXY header first
     C: TEXT                 sends TEXT and CRLF
     W: TEXT                 sends TEXT as it is
     repeat N TEXT           sends TEXT N times; {n} in it is the number, from 1
     slowly N SECONDS TEXT   the same, and SECONDS go by behind each (simulated-time)
     message                 sends a small message and its end
+    second TEXT             another connection to the same port takes the place of this one, which stays open; sends TEXT
     dropped TEXT            sends TEXT; the server may close meanwhile
     S: CODE [/REGEX/]       reads a reply; CODE may be a choice, 250|501, or `any`; `250 x3` reads three such replies
     silent SECONDS          nothing comes in that time
@@ -27,12 +29,13 @@ Then cases:
     wait SECONDS
     later SECONDS           time goes by (simulated-time);  set-clock SECONDS: somebody puts the wall clock forward, or back
     transaction [RCPT]      XCLIENT (each case has an address of its own), EHLO, MAIL, RCPT (default t1@old.example), DATA, each with its good reply
+    mail                    EHLO, MAIL, RCPT, DATA, a small message, each with its good reply
 
 After the dialogue the connection is closed, and what is on record is compared (without such a line: no hit, and no look at the rest):
 
     hits N                  messages
     traps A B …             the addresses of the last hit, in order;  trap-count N
-    from TEXT               its reverse-path;  helo TEXT;  sender IP;  size N
+    from TEXT               its reverse-path;  helo TEXT;  sender IP;  local IP:PORT;  size N
     flags NAME … -NAME …    of the last hit: those, and not the ones with a minus
     content TEXT            of its sample
     letters N               files of mail to postmaster;  letter TEXT: the content of the last one
@@ -54,13 +57,13 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "functional"))
 from clocklib import Clock  # noqa: E402
-from testlib import Installation, Smtp, skip, wait_for  # noqa: E402
+from testlib import Installation, Smtp, free_port, skip, wait_for  # noqa: E402
 
 CONFIG = ('trap_domain "old.example" { class = "recycled" }\n'
           'trap_domain "typo.example" { class = "typo" }\n'
           'trap "sales@shop.example" { class = "pristine" }\n')
 MESSAGE = b"From: a@sender.example\r\nTo: t1@old.example\r\nSubject: hi\r\n\r\nhello\r\n.\r\n"
-CHECKS = "hits traps trap-count from helo sender size flags content letters letter records record".split()
+CHECKS = "hits traps trap-count from helo sender local size flags content letters letter records record".split()
 HIT_FLAGS = {name: 1 << bit for bit, name in enumerate(
     "null_sender tls esmtp xclient proxy xforward bare_lf bare_cr nul 8bit long_line early_talk pipelined sloppy_path list_header "
     "auto_submitted report cut refused_after_data bdat smtputf8 counted tls_on_plain other_protocol relay_probe dictionary auth injected tarpit".split())}
@@ -92,8 +95,8 @@ class Failure(AssertionError):
 
 
 class Case:
-    def __init__(self, name, greeted, number):
-        self.name, self.greeted, self.number, self.steps = name, greeted, number, []
+    def __init__(self, name, kind, number):
+        self.name, self.kind, self.number, self.steps = name, kind, number, []
 
 
 def parse(path):
@@ -103,8 +106,8 @@ def parse(path):
         if not line.strip() or line.startswith("#"):
             continue
         word, _, rest = line.partition(" ")
-        if word in ("case", "case-ungreeted"):
-            cases.append(Case(rest.strip(), word == "case", number))
+        if word in ("case", "case-ungreeted", "case-proxy"):
+            cases.append(Case(rest.strip(), word, number))
         elif cases:
             cases[-1].steps.append((number, word, rest))
         elif word in ("smtp", "config"):
@@ -123,6 +126,9 @@ class Player:
 
     def fail(self, number, why):
         raise Failure(f"line {number}: {why}")
+
+    def port(self):
+        return self.inst.proxy_port if self.case.kind == "case-proxy" else self.inst.smtp_port
 
     # ---- the dialogue ----
 
@@ -166,6 +172,11 @@ class Player:
 
     def do_message(self, *_):
         self.send(MESSAGE)
+
+    def do_second(self, _, rest):
+        self.clients.append(Smtp(self.port()))
+        self.client = self.clients[-1]
+        self.send(text(rest))
 
     def do_dropped(self, _, rest):
         try:
@@ -225,6 +236,13 @@ class Player:
             self.do_C(number, line)
             self.do_S(number, str(code))
 
+    def do_mail(self, number, _):
+        for line, code in (("EHLO client.example", 250), ("MAIL FROM:<a@sender.example>", 250), ("RCPT TO:<t1@old.example>", 250), ("DATA", 354)):
+            self.do_C(number, line)
+            self.do_S(number, str(code))
+        self.do_message()
+        self.do_S(number, "250")
+
     # ---- what is on record ----
 
     def check(self, number, word, rest, hits, records):
@@ -256,6 +274,8 @@ class Player:
             got, want = unzstd(self.inst.sql("samples", "SELECT data FROM sample WHERE hit = ?", hit["seq"])[0][0]), text(rest)
         elif word == "sender":
             got, want = str(ipaddress.ip_address(hit["sender"])), rest.strip()
+        elif word == "local":
+            got, want = f"{ipaddress.ip_address(hit['local'])}:{hit['local_port']}", rest.strip()
         elif word == "size":
             got, want = hit["size"], int(rest)
         else:
@@ -326,15 +346,17 @@ class Player:
         """Returns what the hits are, without what depends on segments."""
         before_hits, before_records, self.letters_before = self.last("hit"), self.last("session"), self.letters()
         checks = [s for s in self.case.steps if s[1] in CHECKS]
-        self.client = Smtp(self.inst.smtp_port)
+        self.client = Smtp(self.port())
+        self.clients = [self.client]
         try:
-            if self.case.greeted:
+            if self.case.kind == "case":
                 self.do_S(self.case.number, "220")
             for step in self.case.steps:
                 if step not in checks:
                     getattr(self, "do_" + step[1].rstrip(":").replace("-", "_"))(step[0], step[2])
         finally:
-            self.client.close()
+            for client in self.clients:
+                client.close()
         fence = self.fence()
         hits = self.rows("hit", before_hits)
         if not self.octets:
@@ -366,7 +388,10 @@ def main():
         smtp.append("hits_per_sender_hour = 0")  # every session of the fence is told
     only = sys.argv[4] if len(sys.argv) > 4 else ""
     failed = 0
+    proxy_port = free_port()
+    smtp.append(f'proxy_listen = {{"127.0.0.1:{proxy_port}"}}')
     with Installation(build, config=CONFIG + "\n".join(config), smtp="\n".join(smtp)) as inst:
+        inst.proxy_port = proxy_port
         clock = Clock(build, inst) if "simulated-time" in words else None
         daemon = inst.start("trapsmtp", env=clock and clock.env)
         for case in cases:

@@ -93,6 +93,9 @@ static void test_default_daemons(void **state)
     assert_span(c->web.idle_timeout, SPAN_S(30));
     assert_string_equal(c->web.terms, "");
     assert_int_equal(c->smtp.listen.n + c->smtp.proxy_listen.n, 0);
+    assert_int_equal(c->smtp.proxy_from.n, 2); /* this machine */
+    assert_true(prefix_set_has(&c->smtp.proxy_from, ip_v4(127, 200, 0, 1)));
+    assert_false(prefix_set_has(&c->smtp.proxy_from, ip_v4(10, 0, 0, 1)));
     assert_string_equal(c->smtp.socketmap_listen, "");
     assert_true(strlen(c->smtp.hostname) > 0); /* the machine's own */
     assert_false(c->smtp.after_data_reject);
@@ -141,7 +144,7 @@ static const char example[] =
     "\"10.0.0.0/8\"}\n"
     "         commit_deadline = 20ms visits_per_day = 5 terms = \"mail abuse\" }\n"
     "smtp   { listen = {\"0.0.0.0:25\", \"[::]:25\"}  proxy_listen = {}  socketmap_listen = \"\"\n"
-    "         xclient_from = {}  xforward_from = {192.0.2.1}  hostname = \"MX.example.net\"  after_data = "
+    "         xclient_from = {}  xforward_from = {192.0.2.1}  proxy_from = {10.1.0.0/16}  hostname = \"MX.example.net\"  after_data = "
     "\"reject\"\n"
     "         message_max = 20M line_max = 512 }\n"
     "never_list = {\"203.0.114.0/24\",\"203.0.115.0/24\"}   never_list += {\"2001:db8::/32\"}\n"
@@ -215,6 +218,8 @@ static void test_example_daemons(void **state)
     assert_int_equal(c->smtp.listen.n, 2);
     assert_true(prefix_set_has(&c->smtp.xforward_from, ip_v4(192, 0, 2, 1)));
     assert_int_equal(c->smtp.xclient_from.n, 0);
+    assert_int_equal(c->smtp.proxy_from.n, 1);
+    assert_true(prefix_set_has(&c->smtp.proxy_from, ip_v4(10, 1, 2, 3)));
     assert_string_equal(c->smtp.hostname, "mx.example.net");
     assert_true(c->smtp.after_data_reject);
     assert_int_equal(c->smtp.message_max_bytes, 20 << 20);

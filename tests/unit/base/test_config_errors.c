@@ -161,6 +161,7 @@ static const struct {
     { "smtp { xclient_from = {\"0.0.0.0/1\",\"128.0.0.0/1\"} }", 1, "would let anybody claim any address" },
     { "smtp { xclient_from = {\"::/8\"} }", 1, "would let anybody claim any address" },
     { "smtp { xclient_from = {\"2000::/3\"} }", 1, "would let anybody claim any address" },
+    { "smtp { proxy_from = {\"0.0.0.0/0\"} }", 1, "would let anybody claim any address" },
     { "smtp { xforward_from = {\"0.0.0.0/0\"} }", 1,
       "xforward_from: \"0.0.0.0/0\": it would let anybody claim any address" },
     { "web { trusted_proxies = {\"::/0\"} }", 1, "would let anybody claim any address" },

@@ -70,7 +70,7 @@ struct conf_web {
 struct conf_smtp {
     struct endpoints listen, proxy_listen;
     char *socketmap_listen;
-    struct prefix_set xclient_from, xforward_from;
+    struct prefix_set proxy_from, xclient_from, xforward_from;
     char *hostname;
     bool after_data_reject;          /* after_data = "accept" | "reject" */
     uint32_t sessions_max, sessions_per_ip;      /* 421 */

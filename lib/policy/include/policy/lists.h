@@ -1,6 +1,6 @@
 /* lists.h - who is never listed, and why: prefix sets with their names.
  *
- * Parts:   special-use space (IANA), the configuration's never_list, never_list_files, xclient_from,
+ * Parts:   special-use space (IANA), the configuration's never_list, never_list_files, proxy_from, xclient_from,
  *          xforward_from and trusted_proxies, acts `allow`, the guard's provider ranges, crawler ranges
  *          (harvesters only). Every output is listing minus these, as set difference on prefixes.
  * Errors:  a file of never_list_files or crawler_files that cannot be read, and a bad line anywhere:
