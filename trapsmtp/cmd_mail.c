@@ -7,6 +7,8 @@
 #include <mail/smtp_command.h>
 #include <mail/smtp_path.h>
 
+enum { OFFERED = SMTP_EXT_SIZE | SMTP_EXT_BODY };
+
 static enum step refuse(struct session *s, enum smtp_reply r)
 {
     reply(s, r);
@@ -23,7 +25,7 @@ static enum step begin(struct session *s, const struct smtp_path *path, const st
         session_close_after(s, SMTP_REPLY_NO_MEMORY, "memory");
         return STEP_CLOSE;
     }
-    m->eight_bit = params->body == SMTP_BODY_8BITMIME;
+    m->body = params->body;
     m->flags = (path->null ? HIT_NULL_SENDER : 0u) | (path->sloppy || path->utf8 ? HIT_SLOPPY_PATH : 0u);
     session_note(s, m->flags & HIT_SLOPPY_PATH);
     s->message = m;
@@ -49,7 +51,7 @@ enum step cmd_mail(struct session *s, struct bytes argument)
         smtp_path_parse(rest, SMTP_REVERSE_PATH, &path, &rest) != TRAP_OK)
         return refuse(s, SMTP_REPLY_BAD_SENDER);
     path.sloppy |= sloppy;
-    switch (smtp_params_parse(rest, SMTP_EXT_SIZE | SMTP_EXT_8BITMIME, &params)) {
+    switch (smtp_params_parse(rest, OFFERED, &params)) {
     case SMTP_PARAMS_SYNTAX:
         return refuse(s, SMTP_REPLY_BAD_PARAMETER);
     case SMTP_PARAMS_UNKNOWN:

@@ -5,7 +5,7 @@
 #include <mail/smtp_command.h>
 
 enum {
-    IN_ANY = SESSION_READY | SESSION_MAIL | SESSION_RCPT,
+    IN_ANY = SESSION_TALKING,
     IN_READY = SESSION_READY,
     IN_TRANSACTION = SESSION_MAIL | SESSION_RCPT,
     IN_RCPT = SESSION_RCPT
@@ -44,7 +44,7 @@ static enum step cmd_http(struct session *s, struct bytes argument)
 
 /* last_in_group: RFC 2920 3.1 wants the client to wait for the reply before it goes on. */
 static const struct {
-    uint8_t states;            /* where the verb is allowed */
+    uint16_t states;           /* where the verb is allowed */
     enum smtp_reply otherwise; /* anywhere else */
     bool bare;                 /* takes no argument */
     bool last_in_group;
@@ -64,7 +64,7 @@ static const struct {
     [SMTP_VERB_EXPN] = { IN_ANY, 0, false, true, cmd_not_implemented },
     [SMTP_VERB_STARTTLS] = { IN_ANY, 0, true, true, cmd_not_implemented },
     [SMTP_VERB_AUTH] = { IN_ANY, 0, false, true, cmd_auth },
-    [SMTP_VERB_BDAT] = { IN_ANY, 0, false, false, cmd_unknown },
+    [SMTP_VERB_BDAT] = { IN_ANY, 0, false, false, cmd_bdat },
     [SMTP_VERB_XFORWARD] = { IN_ANY, 0, false, false, cmd_unknown },
     [SMTP_VERB_PROBE] = { IN_ANY, 0, false, false, cmd_not_implemented },
     [SMTP_VERB_HTTP] = { IN_ANY, 0, false, false, cmd_http },
@@ -104,7 +104,7 @@ static bool octets_allowed(struct session *s, struct bytes line)
 static enum step run_verb(struct session *s, struct smtp_command c)
 {
     if ((commands[c.verb].states & s->state) == 0) {
-        reply(s, commands[c.verb].otherwise);
+        reply(s, s->state == SESSION_CHUNKED ? SMTP_REPLY_NEED_LAST : commands[c.verb].otherwise);
         return STEP_ERROR;
     }
     if (commands[c.verb].bare && c.argument.n > 0) {

@@ -15,7 +15,11 @@ void command_too_long(struct session *s);
 /* One refused command: counts, and closes the session at errors_max. */
 void command_refused(struct session *s);
 
+/* In SESSION_CHUNK: takes the octets of the chunk from *in; behind its last one gives the answer. */
+void bdat_feed(struct session *s, struct bytes *in);
+
 /* One file each. The state was checked; the argument has no control characters. */
+enum step cmd_bdat(struct session *s, struct bytes argument);
 enum step cmd_data(struct session *s, struct bytes argument);
 enum step cmd_ehlo(struct session *s, struct bytes argument);
 enum step cmd_helo(struct session *s, struct bytes argument);

@@ -16,12 +16,14 @@ void content_begin(struct session *s)
     body_digest_init(&m->digest);
 }
 
-/* The head of the message, up to sample_max bytes. Without memory there is no sample: it is a convenience. */
-static void add_sample(struct message *m, struct bytes content)
+/* What came on the wire: counted, and its head kept. Without memory there is no sample: it is a
+ * convenience. */
+static void add_wire(struct message *m, struct bytes wire)
 {
     const size_t room = m->sample.max - m->sample.n;
 
-    buf_add(&m->sample, bytes_take(content, room));
+    m->received += wire.n;
+    buf_add(&m->sample, bytes_take(wire, room));
 }
 
 static void take_content(struct bytes content, void *arg)
@@ -37,7 +39,6 @@ static void take_content(struct bytes content, void *arg)
     header_feed(&m->header, content, &held, &body);
     body_digest_add(&m->digest, held);
     body_digest_add(&m->digest, body);
-    add_sample(m, content);
     if (m->role_count > 0)
         postbox_add_content(m, content);
 }
@@ -56,23 +57,61 @@ uint32_t content_flags(const struct message *m)
         { 0, HEADER_AUTO_SUBMITTED, HIT_AUTO_SUBMITTED },
         { 0, HEADER_REPORT, HIT_REPORT },
     };
+    /* RFC 6152: 8-bit; RFC 3030 3: any octets, no lines */
+    static const uint32_t declared[] = {
+        [SMTP_BODY_7BIT] = 0,
+        [SMTP_BODY_8BITMIME] = HIT_8BIT,
+        [SMTP_BODY_BINARYMIME] = HIT_8BIT | HIT_NUL | HIT_BARE_CR | HIT_BARE_LF | HIT_LONG_LINE,
+    };
     uint32_t flags = 0;
 
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
         if ((m->eod.flags & table[i].in_content) != 0 || (m->header.found & table[i].in_header) != 0)
             flags |= table[i].flag;
-    return m->eight_bit ? flags & ~(uint32_t)HIT_8BIT : flags;
+    return flags & ~declared[m->body];
+}
+
+/* The end is no part of the message: a sample that reached it ends before it. */
+static void cut_end(struct message *m)
+{
+    enum { END_BYTES = 3 };
+    const uint64_t len = m->received - END_BYTES;
+
+    if (m->sample.n > len)
+        m->sample.n = (size_t)len;
 }
 
 void content_feed(struct session *s, struct bytes *in)
 {
     struct message *m = s->message;
-    const size_t before = in->n;
+    const struct bytes wire = *in;
     const enum smtp_eod_event event = smtp_eod_feed(&m->eod, in, take_content, m);
 
-    m->received += before - in->n;
+    s->data_received += wire.n - in->n;
+    add_wire(m, bytes_take(wire, wire.n - in->n));
     if (event == SMTP_EOD_MORE)
         return;
+    cut_end(m);
+    content_end(s);
+}
+
+void content_add_chunk(struct session *s, struct bytes octets)
+{
+    struct message *m = s->message;
+
+    if (octets.n == 0)
+        return;
+    smtp_eod_scan(&m->eod, octets);
+    take_content(octets, m);
+    add_wire(m, octets);
+}
+
+void content_end(struct session *s)
+{
+    struct message *m = s->message;
+
+    if ((m->flags & HIT_BDAT) != 0)
+        smtp_eod_scan_end(&m->eod);
     header_end(&m->header);
     m->flags |= content_flags(m);
     if (!m->too_big) {
@@ -83,4 +122,42 @@ void content_feed(struct session *s, struct bytes *in)
     session_reset(s);
     reply(s, SMTP_REPLY_TOO_BIG);
     s->tally.refused_limit++;
+}
+
+bool content_begun(const struct session *s)
+{
+    switch (s->state) {
+    case SESSION_DATA:
+    case SESSION_CHUNKED:
+        return true;
+    case SESSION_CHUNK:
+        return !s->chunk.refused || s->chunk.back == SESSION_CHUNKED;
+    default:
+        return false;
+    }
+}
+
+/* Of the traps of a message the one that needs the least care. */
+static bool is_private(const struct message *m)
+{
+    for (uint32_t i = 0; i < m->rcpt_count; i++) {
+        const unsigned klass = m->rcpts[i].klass & RCPT_CLASS_MASK;
+
+        if (klass != 0 && klass != RCPT_RECYCLED && klass != RCPT_TYPO)
+            return false;
+    }
+    return true;
+}
+
+struct bytes content_sample(const struct message *m)
+{
+    const struct bytes sample = buf_bytes(&m->sample);
+    struct bytes held, body;
+    struct header header;
+
+    if (!is_private(m))
+        return sample;
+    header_init(&header); /* a doubled dot at the start of a line does not move the body */
+    header_feed(&header, sample, &held, &body);
+    return bytes_take(sample, sample.n - held.n - body.n);
 }

@@ -1,8 +1,9 @@
-/* content.h - the content of a message as it streams in: end-of-data, header scan, digest, sample, copy for
- * postmaster.
+/* content.h - the content of a message as it streams in, by DATA or BDAT: end-of-data, header scan, digest,
+ * sample, copy for postmaster.
  *
  * Why:     nothing of a message is kept but what is asked for: the head of sample_max bytes, and all of it
  *          only for a role address.
+ * Sample:  octet for octet what was on the wire, the end (dot CRLF) not included.
  * Limits:  beyond message_max content is counted and dropped; the answer (552) comes after end-of-data.
  * Threads: loop only.
  */
@@ -16,7 +17,17 @@ void content_begin(struct session *s);
  * session on. */
 void content_feed(struct session *s, struct bytes *in);
 
+/* In SESSION_CHUNK: octets of a chunk, in which a dot is a dot. */
+void content_add_chunk(struct session *s, struct bytes octets);
+/* Behind the last chunk: as at end-of-data. */
+void content_end(struct session *s);
+
+/* Whether the message of this session has content, finished or not. */
+bool content_begun(const struct session *s);
 /* What is known of the content so far, as enum hit_flag. */
 uint32_t content_flags(const struct message *m);
+/* What may be kept of a message that is complete: for traps that were somebody's address, or nearly so
+ * (recycled, typo), the header only, unless it came to another trap, too. */
+struct bytes content_sample(const struct message *m);
 
 #endif

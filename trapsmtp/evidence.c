@@ -1,5 +1,6 @@
 #include "evidence.h"
 
+#include "content.h"
 #include "postbox.h"
 #include "server.h"
 #include "session_record.h"
@@ -42,7 +43,7 @@ static enum trap_err hit_fill(const struct session *s, struct message *m)
         .rcpts = m->hit_rcpts,
         .rcpt_count = n,
         .first_command_ms = UINT32_MAX,
-        .sample = buf_bytes(&m->sample),
+        .sample = content_sample(m),
     };
     return TRAP_OK;
 }

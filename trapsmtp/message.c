@@ -31,11 +31,12 @@ struct message *message_new(struct server *server, struct session *session)
     m->session = session;
     m->next = NULL;
     m->jobs = 0;
-    m->queued = m->counted = m->in_record = m->eight_bit = m->too_big = m->copy_failed = false;
+    m->queued = m->counted = m->in_record = m->too_big = m->copy_failed = false;
     m->result = TRAP_OK;
     m->reverse_path_len = 0;
     m->rcpt_count = m->trap_count = m->role_count = 0;
     m->flags = 0;
+    m->body = SMTP_BODY_7BIT;
     m->size = m->received = 0;
     m->copy_held = 0;
     return m;

@@ -60,7 +60,7 @@ struct message {
     uint32_t rcpt_count, rcpt_cap;
     uint32_t trap_count, role_count;
     struct hit_rcpt *hit_rcpts; /* made at submission, rcpt_cap long */
-    bool eight_bit;             /* BODY=8BITMIME */
+    enum smtp_body body;        /* what MAIL declared */
     uint32_t flags;             /* enum hit_flag */
 
     /* content */
@@ -68,7 +68,7 @@ struct message {
     struct header header;
     struct body_digest digest;
     uint64_t size;     /* content bytes */
-    uint64_t received; /* bytes of DATA on the wire */
+    uint64_t received; /* bytes of it on the wire */
     bool too_big;
     bool copy_failed; /* no memory for the copy of a role mail */
     size_t copy_held; /* what of the copies of all sessions is ours */

@@ -103,5 +103,5 @@ void reply_ehlo(struct session *s)
     reply_text(s, size);
     if (session_may_xclient(s))
         reply_text(s, "250-XCLIENT NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT\r\n");
-    reply_text(s, "250-8BITMIME\r\n250 ENHANCEDSTATUSCODES\r\n");
+    reply_text(s, "250-8BITMIME\r\n250-CHUNKING\r\n250-BINARYMIME\r\n250 ENHANCEDSTATUSCODES\r\n");
 }

@@ -104,6 +104,8 @@ void session_note(struct session *s, uint32_t hit_flags)
 
 void session_reset(struct session *s)
 {
+    if (s->state == SESSION_CHUNKED) /* RSET, EHLO: the message was begun and is not finished */
+        session_record_attempt(s);
     if (s->message != NULL)
         message_drop(s->message);
     s->message = NULL;

@@ -15,6 +15,7 @@
 
 #include <base/ip.h>
 #include <base/loop.h>
+#include <mail/smtp_bdat.h>
 #include <mail/smtp_line.h>
 
 struct server;
@@ -58,6 +59,14 @@ struct tally {
     uint8_t *attempt; /* address of the trap whose DATA was not finished */
 };
 
+/* The BDAT whose octets come. */
+struct chunk {
+    struct smtp_bdat size;
+    uint16_t back; /* enum session_state: where a refused one leads */
+    bool refused;  /* its octets are swallowed */
+    enum smtp_reply answer;
+};
+
 struct session {
     struct server *server;
     struct session *next, **link; /* among server->sessions, or ->dead */
@@ -82,7 +91,8 @@ struct session {
     mono_t ends;     /* session_max */
     mono_t deadline; /* of what is awaited now */
     mono_t armed;    /* when the timer will look; 0 = it does not run */
-    mono_t data_started;
+    mono_t data_started;    /* of the message, or of the chunk */
+    uint64_t data_received; /* octets of it on the wire */
 
     struct loop_io io;
     struct loop_timer timer;
@@ -93,6 +103,7 @@ struct session {
     uint8_t *helo;
     uint8_t helo_len;
     uint32_t commands_left, errors_left;
+    struct chunk chunk;
     struct message *message; /* the transaction; in SESSION_COMMIT borrowed by the writer */
     struct tally tally;
 };
@@ -120,6 +131,8 @@ bool session_may_xclient(const struct session *s);
 /* The session is this client's from now on, and counted as such; nobody (the unspecified address) is not. False:
  * the client has sessions_per_ip already. */
 bool session_move(struct session *s, struct ip client);
+/* Octets of content come from now on: time and count for data_rate_min. */
+void session_data_begins(struct session *s);
 /* Forgets the transaction, if there is one. */
 void session_reset(struct session *s);
 void session_set_helo(struct session *s, struct bytes name);

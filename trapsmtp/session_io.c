@@ -31,8 +31,14 @@ static mono_t data_deadline(const struct session *s, mono_t now)
 
     if (conf->data_rate_min == 0)
         return silence;
-    rate = mono_add(rate, SPAN_MS(s->message->received * 1000 / conf->data_rate_min));
+    rate = mono_add(rate, SPAN_MS(s->data_received * 1000 / conf->data_rate_min));
     return earlier(silence, rate);
+}
+
+void session_data_begins(struct session *s)
+{
+    s->data_started = loop_now(s->server->loop);
+    s->data_received = 0;
 }
 
 /* The timer of a session is moved only when it would come too late: most deadlines only move away. */
@@ -125,6 +131,10 @@ static bool step(struct session *s, struct bytes *in)
         return proxy_feed(s, in);
     if (s->state == SESSION_DATA) {
         content_feed(s, in);
+        return true;
+    }
+    if (s->state == SESSION_CHUNK) {
+        bdat_feed(s, in);
         return true;
     }
     if (is_tls_hello(s, *in)) {
