@@ -28,7 +28,8 @@ Then cases:
     half-close              the client's side is shut; close: the connection ends here; reset: the same by a RST
     wait SECONDS
     later SECONDS           time goes by (simulated-time);  set-clock SECONDS: somebody puts the wall clock forward, or back
-    transaction [RCPT]      XCLIENT (each case has an address of its own), EHLO, MAIL, RCPT (default t1@old.example), DATA, each with its good reply
+    client                  XCLIENT: each case has an address of its own (samples are three a client and day)
+    transaction [RCPT]      the same, EHLO, MAIL, RCPT (default t1@old.example), DATA, each with its good reply
     mail                    EHLO, MAIL, RCPT, DATA, a small message, each with its good reply
 
 After the dialogue the connection is closed, and what is on record is compared (without such a line: no hit, and no look at the rest):
@@ -37,7 +38,7 @@ After the dialogue the connection is closed, and what is on record is compared (
     traps A B …             the addresses of the last hit, in order;  trap-count N
     from TEXT               its reverse-path;  helo TEXT;  sender IP;  local IP:PORT;  size N
     flags NAME … -NAME …    of the last hit: those, and not the ones with a minus
-    content TEXT            of its sample
+    content TEXT            of its sample, transparency undone; sample TEXT: as it came on the wire
     letters N               files of mail to postmaster;  letter TEXT: the content of the last one
     records N               session records; record KEY=VALUE …: of the last one (columns of the table; flags+NAME, flags-NAME; KEY~N: not below N, and less
                             than a hundredth above it, or 500)
@@ -59,11 +60,12 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "functio
 from clocklib import Clock  # noqa: E402
 from testlib import Installation, Smtp, free_port, skip, wait_for  # noqa: E402
 
-CONFIG = ('trap_domain "old.example" { class = "recycled" }\n'
+CONFIG = ('trap_domain "old.example" { class = "pristine" }\n'
+          'trap_domain "reborn.example" { class = "recycled" }\n'
           'trap_domain "typo.example" { class = "typo" }\n'
           'trap "sales@shop.example" { class = "pristine" }\n')
 MESSAGE = b"From: a@sender.example\r\nTo: t1@old.example\r\nSubject: hi\r\n\r\nhello\r\n.\r\n"
-CHECKS = "hits traps trap-count from helo sender local size flags content letters letter records record".split()
+CHECKS = "hits traps trap-count from helo sender local size flags content sample letters letter records record".split()
 HIT_FLAGS = {name: 1 << bit for bit, name in enumerate(
     "null_sender tls esmtp xclient proxy xforward bare_lf bare_cr nul 8bit long_line early_talk pipelined sloppy_path list_header "
     "auto_submitted report cut refused_after_data bdat smtputf8 counted tls_on_plain other_protocol relay_probe dictionary auth injected tarpit".split())}
@@ -229,9 +231,13 @@ class Player:
     def do_wait(self, _, rest):
         time.sleep(float(rest))
 
+    def do_client(self, number, _):
+        self.do_C(number, f"XCLIENT ADDR=198.{19 if self.octets else 18}.{self.case.number // 250}.{self.case.number % 250 + 1}")
+        self.do_S(number, "220")
+
     def do_transaction(self, number, rest):
-        client = f"198.{19 if self.octets else 18}.{self.case.number // 250}.{self.case.number % 250 + 1}"  # samples: three a client and day
-        for line, code in ((f"XCLIENT ADDR={client}", 220), ("EHLO client.example", 250), ("MAIL FROM:<a@sender.example>", 250),
+        self.do_client(number, "")
+        for line, code in (("EHLO client.example", 250), ("MAIL FROM:<a@sender.example>", 250),
                            (f"RCPT TO:<{rest.strip() or 't1@old.example'}>", 250), ("DATA", 354)):
             self.do_C(number, line)
             self.do_S(number, str(code))
@@ -269,9 +275,11 @@ class Player:
             got, want = hit["rcpt_count"], int(rest)
         elif word == "flags":
             got, want = self.flag_words(hit["flags"], rest), rest.split()
-        elif word == "content":
+        elif word in ("content", "sample"):
             wait_for("the sample", lambda: self.inst.sql("samples", "SELECT 1 FROM sample WHERE hit = ?", hit["seq"]), 5)
             got, want = unzstd(self.inst.sql("samples", "SELECT data FROM sample WHERE hit = ?", hit["seq"])[0][0]), text(rest)
+            if word == "content" and not hit["flags"] & HIT_FLAGS["bdat"]:
+                got = re.sub(rb"(^|\r\n)\.", rb"\1", got)
         elif word == "sender":
             got, want = str(ipaddress.ip_address(hit["sender"])), rest.strip()
         elif word == "local":
