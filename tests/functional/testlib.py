@@ -200,9 +200,12 @@ class Installation:
         for each look, so its own folder is zones."""
         zones = [f"{name}:{kind}:current/{file}" for name, kind, file in (z.split(":") for z in zones)]
         program = shutil.which("rbldnsd") or "/usr/sbin/rbldnsd"
-        log = open(self.top / "rbldnsd.log", "ab")
-        p = subprocess.Popen([program, "-n", "-c", check, "-b", f"127.0.0.1/{self.dns_port}", "-w", str(self.dir / "zones"), *zones],
-                             stdout=log, stderr=log)
+        return self.start_peer([program, "-n", "-c", check, "-b", f"127.0.0.1/{self.dns_port}", "-w", str(self.dir / "zones"), *zones])
+
+    def start_peer(self, command, **kw):
+        """Another program, in the foreground; it ends with the installation. What it says is in NAME.log."""
+        log = open(self.top / (pathlib.Path(command[0]).name + ".log"), "ab")
+        p = subprocess.Popen(command, stdout=log, stderr=log, **kw)
         self.processes.append(p)
         return p
 
@@ -210,8 +213,8 @@ class Installation:
 class Smtp:
     """A client that sends exactly the bytes it is told to and reads whole replies."""
 
-    def __init__(self, port, timeout=30):
-        self.sock = socket.create_connection(("127.0.0.1", port), timeout=timeout)
+    def __init__(self, port, timeout=30, host="127.0.0.1", source=None):
+        self.sock = socket.create_connection((host, port), timeout=timeout, source_address=source and (source, 0))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.file = self.sock.makefile("rb")
 
