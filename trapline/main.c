@@ -9,10 +9,10 @@
 #include <unistd.h>
 
 const struct verb verbs[] = {
-    { "init", "--dir DIR [--domain D]... [--hostname H]",
+    { "init", "--dir DIR [--domain D]... [--hostname H] [--tls on|off]",
       "Make configuration, keys and store of a new installation.",
-      "Makes DIR with trapline.conf, keys/ and the databases. Never overwrites: a DIR that holds an "
-      "installation is refused.\n"
+      "Makes DIR with trapline.conf, keys/, self-signed certificates in tls/ and the databases. Never "
+      "overwrites: a DIR that holds an installation is refused.\n"
       "Without --domain it uses trap.test, which is only for trying on this machine. With your own trap "
       "domains:\n\n"
       "    trapline init --dir /var/lib/trapline --domain example.net --hostname mx.example.net\n",
@@ -71,9 +71,12 @@ const struct verb verbs[] = {
       verb_dump },
     { "rebuild", "[--batch N]", "Make derived.db again from the log.",
       "The exporter must not run. Prints records per second.\n", verb_rebuild },
-    { "keys", "export [--out FILE]", "A copy of the keys, sealed with a passphrase.",
-      "Losing the master key loses every address. The passphrase is asked for, or read from the first line "
-      "of standard input.\n",
+    { "keys", "export [--out FILE] | tls", "A copy of the keys, sealed with a passphrase; certificates.",
+      "`export`: losing the master key loses every address. The passphrase is asked for, or read from the "
+      "first line of standard input.\n"
+      "`tls`: makes the self-signed certificates tls/ecdsa.pem and tls/rsa.pem of the installation, where they "
+      "are not there. A running\n"
+      "trapsmtp takes them up within seconds and offers STARTTLS.\n",
       verb_keys },
     { "demo", "[--keep]", "Catch one harvester and two spammers in a scratch directory, step by step.",
       "Starts real daemons and a real rbldnsd on free ports of 127.0.0.1, plays both sides, and explains "

@@ -68,7 +68,7 @@ static int make(struct demo *d)
              "state_dir = \"%s\"\nnode_id = %d\nlog_level = \"warning\"\ntrap_domain \"trap.test\" { class = "
              "\"minted\"  unknown = \"reject\" }\n"
              "web { listen = {\"127.0.0.1:%u\"}  trusted_proxies = {\"127.0.0.1/32\"} }\n"
-             "smtp { listen = {\"127.0.0.1:%u\"}  hostname = \"mx.trap.test\"  xclient_from = "
+             "smtp { listen = {\"127.0.0.1:%u\"}  hostname = \"mx.trap.test\"  tls = \"off\"  xclient_from = "
              "{\"127.0.0.1/32\"} }\n"
              "guard = \"off\"\npolicy \"demo\" { preset = \"aggressive\"  listing_delay = \"0\" }\n"
              "zone \"" ZONE "\" { kind = \"combined\"  policy = \"demo\"  publish = \"live\" }\n"

@@ -4,6 +4,8 @@
  */
 #include "init.h"
 
+#include "certificate.h"
+
 #include <base/buf.h>
 #include <base/config.h>
 #include <base/daemon.h>
@@ -27,6 +29,7 @@ struct init {
     const char *domains[DOMAINS_MAX];
     size_t domain_count;
     const char *hostname;
+    bool tls_off;
     bool trying; /* no --domain: trap.test, only for this machine */
 };
 
@@ -82,8 +85,9 @@ static void config_text(struct buf *b, const struct init *in)
              "\nweb {\n    listen = {\"127.0.0.1:8080\"}\n"
              "    # The reverse proxy in front, which adds X-Forwarded-For. Nobody else is believed.\n"
              "    trusted_proxies = {\"127.0.0.1/32\"}\n}\n\n"
-             "smtp {\n    listen = {%s}\n    hostname = \"%s\"\n%s}\n\n",
+             "smtp {\n    listen = {%s}\n    hostname = \"%s\"\n%s%s}\n\n",
              in->trying ? "\"127.0.0.1:2525\"" : "\"0.0.0.0:25\", \"[::]:25\"", in->hostname,
+             in->tls_off ? "    tls = \"off\"\n" : "",
              in->trying ? "    # May say whom it speaks for (swaks --xclient): for trying on this machine.\n"
                           "    xclient_from = {\"127.0.0.1/32\"}\n"
                         : "");
@@ -146,9 +150,8 @@ static enum trap_err make_dirs(const char *dir, struct err_text *why)
 
 /* The text must pass our own parser before anything else is made: a wrong word on the command line is said
  * first, without FILE:LINE, because that file is gone again. */
-static int check_text(struct bytes text, const char *dir)
+static int check_text(struct bytes text, const char *dir, struct config **out)
 {
-    struct config *c = NULL;
     struct err_text why = { "" };
     char path[PATH_TEXT_MAX];
     enum trap_err err = path_join(dir, "trapline.conf.new", path);
@@ -158,8 +161,7 @@ static int check_text(struct bytes text, const char *dir)
         err = file_replace(path, text, 0640, &why);
     if (err != TRAP_OK)
         return cli_fail_err(err, &why);
-    err = config_read(path, &c, &why);
-    config_free(&c);
+    err = config_read(path, out, &why);
     (void)unlink(path);
     if (err == TRAP_OK)
         return 0;
@@ -170,18 +172,25 @@ static int check_text(struct bytes text, const char *dir)
     return cli_fail(EXIT_USAGE, "init: %s", what);
 }
 
+static enum trap_err make_certificates(const struct config *c, const char *dir, struct err_text *why)
+{
+    unsigned made;
+
+    return c->smtp.tls_off ? TRAP_OK : certificates_make(dir, c->smtp.hostname, &made, why);
+}
+
 int init_make(const char *dir, struct bytes text)
 {
+    struct config *config = NULL;
     struct err_text why = { "" };
     char path[PATH_TEXT_MAX];
     /* 0711: rbldnsd, under its own user, must reach zones/; everything else inside is closed to others. */
     enum trap_err err = dir_make(dir, 0711, &why);
-
     int code;
 
     if (err == TRAP_OK && !dir_is_empty(dir, &why))
         return cli_fail(EXIT_CANTCREAT, "%s", why.text);
-    code = err == TRAP_OK ? check_text(text, dir) : 0;
+    code = err == TRAP_OK ? check_text(text, dir, &config) : 0;
     if (code != 0) {
         (void)rmdir(dir); /* a wrong word on the command line leaves nothing behind */
         return code;
@@ -190,6 +199,9 @@ int init_make(const char *dir, struct bytes text)
         err = make_dirs(dir, &why);
     if (err == TRAP_OK)
         err = make_keys(dir, &why);
+    if (err == TRAP_OK)
+        err = make_certificates(config, dir, &why);
+    config_free(&config);
     if (err == TRAP_OK)
         err = store_create_all(dir, INIT_NODE_ID, &why);
     if (err == TRAP_OK)
@@ -215,7 +227,7 @@ static int absolute(const char *dir, char out[PATH_TEXT_MAX])
 int verb_init(struct cli *cli)
 {
     struct init in = { .hostname = NULL };
-    const char *dir = NULL, *domain = NULL;
+    const char *dir = NULL, *domain = NULL, *tls = NULL;
     struct buf text;
     int code;
 
@@ -227,6 +239,8 @@ int verb_init(struct cli *cli)
         in.domains[in.domain_count++] = domain;
     }
     (void)cli_option(cli, "--hostname", &in.hostname);
+    if (cli_option(cli, "--tls", &tls) && !(in.tls_off = strcmp(tls, "off") == 0) && strcmp(tls, "on") != 0)
+        return cli_fail(EXIT_USAGE, "--tls is on or off");
     code = cli_words(cli, "init", 0, 0);
     if (code == 0)
         code = absolute(dir, in.dir);
@@ -250,7 +264,7 @@ int verb_init(struct cli *cli)
     buf_free(&text);
     if (code != 0)
         return code;
-    printf("Made %s: trapline.conf, keys, databases.\n", in.dir);
+    printf("Made %s: trapline.conf, keys, %sdatabases.\n", in.dir, in.tls_off ? "" : "TLS certificates, ");
     if (in.trying)
         puts("Trap domain: trap.test. It is only for trying on this machine; real bait needs --domain with a "
              "domain of your own.");

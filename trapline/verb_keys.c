@@ -1,4 +1,6 @@
-/* verb_keys.c - `trapline keys export`: the keys, sealed with a passphrase, and an act that says so. */
+/* verb_keys.c - `trapline keys export`: the keys, sealed with a passphrase, and an act that says so.
+ * `trapline keys tls`: the sink's own certificates. */
+#include "certificate.h"
 #include "home.h"
 
 #include <base/buf.h>
@@ -106,6 +108,28 @@ static int export(struct home *h, const char *path)
     return code;
 }
 
+static int make_certificates(struct cli *cli)
+{
+    struct config *c = NULL;
+    struct err_text why = { "" };
+    unsigned made = 0;
+    int code = home_config(cli, &c);
+
+    if (code == 0) {
+        const enum trap_err err = certificates_make(c->state_dir, c->smtp.hostname, &made, &why);
+
+        code = err == TRAP_OK ? 0 : cli_fail_err(err, &why);
+    }
+    if (code == 0)
+        printf("%s/tls: %s for %s.\n", c->state_dir,
+               made == 2   ? "made ecdsa.pem and rsa.pem"
+               : made == 1 ? "made the one that was missing"
+                           : "ecdsa.pem and rsa.pem are there already; nothing was made",
+               c->smtp.hostname);
+    config_free(&c);
+    return code;
+}
+
 int verb_keys(struct cli *cli)
 {
     struct home h = { .config = NULL };
@@ -116,6 +140,8 @@ int verb_keys(struct cli *cli)
     code = cli_words(cli, "keys", 1, 1);
     if (code != 0)
         return code;
+    if (path == NULL && strcmp(cli->argv[0], "tls") == 0)
+        return make_certificates(cli);
     if (strcmp(cli->argv[0], "export") != 0)
         return cli_usage("keys");
     if (path != NULL && access(path, F_OK) == 0)

@@ -62,7 +62,7 @@ static const struct {
     [SMTP_VERB_QUIT] = { IN_ANY, 0, false, true, cmd_quit },
     [SMTP_VERB_XCLIENT] = { IN_ANY, 0, false, false, cmd_xclient },
     [SMTP_VERB_EXPN] = { IN_ANY, 0, false, true, cmd_not_implemented },
-    [SMTP_VERB_STARTTLS] = { IN_ANY, 0, true, true, cmd_not_implemented },
+    [SMTP_VERB_STARTTLS] = { IN_ANY, 0, true, true, cmd_starttls },
     [SMTP_VERB_AUTH] = { IN_ANY, 0, false, true, cmd_auth },
     [SMTP_VERB_BDAT] = { IN_ANY, 0, false, false, cmd_bdat },
     [SMTP_VERB_XFORWARD] = { IN_ANY, 0, false, false, cmd_unknown },

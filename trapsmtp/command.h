@@ -29,6 +29,7 @@ enum step cmd_noop(struct session *s, struct bytes argument);
 enum step cmd_quit(struct session *s, struct bytes argument);
 enum step cmd_rcpt(struct session *s, struct bytes argument);
 enum step cmd_rset(struct session *s, struct bytes argument);
+enum step cmd_starttls(struct session *s, struct bytes argument);
 enum step cmd_vrfy(struct session *s, struct bytes argument);
 enum step cmd_xclient(struct session *s, struct bytes argument);
 

@@ -27,7 +27,8 @@ static enum trap_err hit_fill(const struct session *s, struct message *m)
         if (m->rcpts[i].klass != 0)
             m->hit_rcpts[n++] =
                 (struct hit_rcpt){ .klass = m->rcpts[i].klass, .address = message_rcpt(m, i) };
-    m->flags |= (s->tally.flags & (HIT_EARLY_TALK | HIT_PIPELINED | HIT_XCLIENT | HIT_PROXY | HIT_CUT)) |
+    m->flags |= (s->tally.flags & (HIT_EARLY_TALK | HIT_PIPELINED | HIT_XCLIENT | HIT_PROXY | HIT_CUT |
+                                   HIT_TLS | HIT_INJECTED)) |
                 (s->esmtp ? HIT_ESMTP : 0u) | (is_rejected(m) ? HIT_REFUSED_AFTER_DATA : 0u);
     m->hit_job.hit = (struct hit){
         .at = wall_now(),

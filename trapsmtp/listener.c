@@ -22,6 +22,7 @@ static const struct {
 } kinds[LISTENER_KINDS] = {
     [LISTENER_PLAIN] = { "smtp.listen", offsetof(struct conf_smtp, listen) },
     [LISTENER_PROXY] = { "smtp.proxy_listen", offsetof(struct conf_smtp, proxy_listen) },
+    [LISTENER_TLS] = { "smtp.tls_listen", offsetof(struct conf_smtp, tls_listen) },
 };
 
 static const struct endpoints *endpoints_of(const struct conf_smtp *conf, enum listener_kind kind)
@@ -109,7 +110,8 @@ static void refuse_one(struct listener *l)
         (void)close(l->spare_fd);
         fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd != -1) {
-            (void)send(fd, line.p, line.n, MSG_NOSIGNAL | MSG_DONTWAIT);
+            if (l->kind != LISTENER_TLS)
+                (void)send(fd, line.p, line.n, MSG_NOSIGNAL | MSG_DONTWAIT);
             (void)close(fd);
         }
         l->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);

@@ -19,6 +19,7 @@ struct server;
 enum listener_kind {
     LISTENER_PLAIN,
     LISTENER_PROXY, /* sends a PROXY header */
+    LISTENER_TLS,   /* begins a TLS handshake (RFC 8314 3.3) */
     LISTENER_KINDS
 };
 

@@ -2,6 +2,7 @@
 
 #include "server.h"
 #include "session.h"
+#include "tls.h"
 #include "transport.h"
 
 #include <errno.h>
@@ -79,6 +80,7 @@ static void reply_text(struct session *s, const char *text)
 
 void reply_greeting(struct session *s)
 {
+    s->greeted = true;
     reply_text(s, "220 ");
     reply_text(s, s->server->config->smtp.hostname);
     reply_text(s, " ESMTP\r\n");
@@ -101,6 +103,8 @@ void reply_ehlo(struct session *s)
     reply_text(s, conf->hostname);
     reply_text(s, "\r\n250-PIPELINING\r\n");
     reply_text(s, size);
+    if (s->tls == NULL && s->server->tls != NULL && tls_ready(s->server->tls))
+        reply_text(s, "250-STARTTLS\r\n");
     if (session_may_xclient(s))
         reply_text(s, "250-XCLIENT NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT\r\n");
     reply_text(s, "250-8BITMIME\r\n250-CHUNKING\r\n250-BINARYMIME\r\n250 ENHANCEDSTATUSCODES\r\n");

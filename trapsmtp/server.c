@@ -4,6 +4,7 @@
 #include "listener.h"
 #include "postbox.h"
 #include "session.h"
+#include "tls.h"
 
 #include <base/daemon.h>
 #include <base/file.h>
@@ -70,6 +71,12 @@ static void refresh_window(struct server *server)
         log_error("smtp.epochs", LOG_STR("error", why.text)); /* the last good one stays */
 }
 
+static void refresh_tls(struct server *server, bool anyway)
+{
+    if (server->tls != NULL)
+        tls_refresh(server->tls, anyway);
+}
+
 static void on_tick(struct loop_timer *t)
 {
     struct server *server = t->arg;
@@ -94,6 +101,7 @@ static void on_tick(struct loop_timer *t)
     }
     trapdir_refresh(server->trapdir);
     refresh_window(server);
+    refresh_tls(server, false);
     listeners_wake(server);
     evidence_retry(server);
     loop_timer_start(server->loop, t, SPAN_MS(TICK_MS));
@@ -167,6 +175,8 @@ static enum trap_err open_all(struct server *server, struct err_text *why)
         err = trapdir_new(config, &server->trapdir, why);
     if (err == TRAP_OK)
         err = open_mint(server, why);
+    if (err == TRAP_OK && !config->smtp.tls_off)
+        err = tls_new(config, &server->tls, why);
     if (err == TRAP_OK)
         err = hit_log_open(config->state_dir, &config->store, on_batch_done, server, &server->hits, why);
     if (err == TRAP_OK)
@@ -210,6 +220,7 @@ void server_free(struct server **out)
         run_completions(server); /* what is queued finds the log closed */
     message_free_spares(server);
     session_free_dead(server);
+    tls_free(&server->tls);
     trapdir_free(&server->trapdir);
     mint_free(&server->mint);
     free(server->mint_domains);
@@ -250,6 +261,7 @@ static void on_signal(struct loop_io *io, int events)
         if (info.ssi_signo == SIGHUP) {
             trapdir_refresh(server->trapdir);
             refresh_window(server);
+            refresh_tls(server, true);
         } else {
             stop(server);
         }

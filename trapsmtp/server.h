@@ -26,6 +26,7 @@ enum { READ_BYTES = 64 * 1024 };
 struct listener;
 struct postbox;
 struct session;
+struct tls;
 
 struct server {
     const struct config *config;
@@ -33,6 +34,8 @@ struct server {
     struct loop_timer tick; /* each second: snapshots, shutdown */
     struct loop_wakeup wakeup;
     struct mpsc completions; /* of struct completion; filled by the other threads */
+
+    struct tls *tls; /* NULL: tls = "off" */
 
     struct hit_log *hits;
     struct postbox *postbox;

@@ -27,6 +27,7 @@
 #include "proxy.h"
 #include "server.h"
 #include "session_record.h"
+#include "session_tls.h"
 #include "transport.h"
 
 #include <base/log.h>
@@ -116,6 +117,8 @@ void session_begin_record(struct session *s)
 {
     s->id = server_session_id(s->server);
     free(s->tally.attempt);
+    free(s->tls_facts);
+    s->tls_facts = NULL; /* under XCLIENT it was the proxy's */
     s->tally = (struct tally){ .since = wall_now() };
     s->counted = false;
 }
@@ -132,10 +135,11 @@ void session_close_after(struct session *s, enum smtp_reply last, const char *re
     s->reason = reason;
 }
 
-/* No session is made; the reason is said and counted in the log. */
+/* No session is made; the reason is said and counted in the log. In clear nothing can be said where TLS is
+ * awaited. */
 static void refuse(struct server *server, const struct connection *c, struct bytes line, const char *reason)
 {
-    const ssize_t n = send(c->fd, line.p, line.n, MSG_NOSIGNAL | MSG_DONTWAIT);
+    const ssize_t n = c->kind == LISTENER_TLS ? 0 : send(c->fd, line.p, line.n, MSG_NOSIGNAL | MSG_DONTWAIT);
 
     (void)close(c->fd);
     if (server->refused++ > 0)
@@ -200,7 +204,10 @@ void session_open(struct server *server, const struct connection *c)
     s->watched = LOOP_READ;
     loop_timer_init(&s->timer, session_on_timer, s);
     session_await(s);
-    session_on_open(s);
+    if (c->kind == LISTENER_TLS)
+        session_tls_begin(s);
+    else
+        session_on_open(s);
 }
 
 static void free_dead(void *arg)
@@ -216,6 +223,7 @@ void session_free_dead(struct server *server)
         unlink_from(s);
         free(s->helo);
         free(s->tally.attempt);
+        free(s->tls_facts);
         free(s);
     }
 }
@@ -282,7 +290,7 @@ void session_message_done(struct session *s, struct message *m, enum smtp_reply 
 
 void session_stop(struct session *s)
 {
-    if (s->state == SESSION_PROXY)
+    if ((s->state & (SESSION_PROXY | SESSION_HANDSHAKE)) != 0)
         session_end(s, "shutdown");
     if ((s->state & (SESSION_TALKING | SESSION_CONTENT | SESSION_AUTH)) == 0)
         return;

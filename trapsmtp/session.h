@@ -19,6 +19,8 @@
 #include <mail/smtp_line.h>
 
 struct server;
+struct tls_facts;
+struct tls_stream;
 
 enum session_state {
     SESSION_READY = 1 << 0,     /* no transaction */
@@ -78,6 +80,7 @@ struct session {
     bool linger;        /* the client may have sent more than we read: close in two steps */
     bool esmtp;         /* EHLO */
     bool helo_fixed;    /* given by XCLIENT: EHLO does not replace it */
+    bool greeted;       /* our greeting was given */
     bool heard;         /* something was received */
     bool counted;       /* a message beyond hits_per_sender_hour is on record */
     const char *reason; /* why it ends; a constant */
@@ -100,6 +103,8 @@ struct session {
     uint8_t *kept; /* received and not consumed: part of a line, or what waits behind a commit */
     size_t kept_len;
     struct buf unsent;
+    struct tls_stream *tls;      /* NULL: in clear */
+    struct tls_facts *tls_facts; /* NULL: no ClientHello was seen */
     uint8_t *helo;
     uint8_t helo_len;
     uint32_t commands_left, errors_left;
@@ -155,6 +160,8 @@ void session_await(struct session *s);
 void session_take_kept(struct session *s);
 /* Outside of a turn, after the state changed: a new deadline, then what waited. */
 void session_resume(struct session *s);
+/* Watches for what the session can use now. */
+void session_watch(struct session *s);
 /* Looks for early talk, greets, and has the first turn. */
 void session_on_open(struct session *s);
 

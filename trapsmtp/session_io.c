@@ -5,6 +5,7 @@
 #include "proxy.h"
 #include "server.h"
 #include "session.h"
+#include "session_tls.h"
 #include "transport.h"
 
 #include <base/log.h>
@@ -66,6 +67,9 @@ void session_await(struct session *s)
     case SESSION_COMMIT:
         deadline = mono_add(now, conf->commit_wait);
         break;
+    case SESSION_HANDSHAKE:
+        deadline = earlier(mono_add(now, conf->handshake_timeout), s->ends);
+        break;
     case SESSION_CLOSING:
         deadline = mono_add(now, SPAN_S(LINGER_S));
         break;
@@ -73,7 +77,6 @@ void session_await(struct session *s)
     case SESSION_MAIL:
     case SESSION_RCPT:
     case SESSION_CHUNKED:
-    case SESSION_HANDSHAKE:
     case SESSION_AUTH:
     case SESSION_PROXY:
     case SESSION_ENDED:
@@ -95,6 +98,10 @@ void session_on_timer(struct loop_timer *t)
     }
     if (s->state == SESSION_CLOSING || s->unsent.n > 0) {
         session_end(s, "client does not read");
+        return;
+    }
+    if (s->state == SESSION_HANDSHAKE) {
+        session_tls_timeout(s);
         return;
     }
     if (s->state == SESSION_PROXY) {
@@ -119,7 +126,8 @@ void session_on_timer(struct loop_timer *t)
  * for ever. */
 static bool is_tls_hello(const struct session *s, struct bytes in)
 {
-    return s->tally.commands == 0 && in.n >= 3 && in.p[0] == 0x16 && in.p[1] == 0x03 && in.p[2] <= 0x04;
+    return s->tls == NULL && s->tally.commands == 0 && in.n >= 3 && in.p[0] == 0x16 && in.p[1] == 0x03 &&
+           in.p[2] <= 0x04;
 }
 
 /* One line or one piece of content. False: more bytes are needed. */
@@ -139,6 +147,7 @@ static bool step(struct session *s, struct bytes *in)
     }
     if (is_tls_hello(s, *in)) {
         s->tally.errors++;
+        session_tls_on_plain(s, *in);
         session_close_after(s, SMTP_REPLY_NOT_SMTP, "tls");
         return true;
     }
@@ -166,7 +175,9 @@ static void keep(struct session *s, struct bytes in)
 {
     uint8_t *copy = NULL;
 
-    if (s->state == SESSION_CLOSING || s->broken)
+    if (s->state == SESSION_HANDSHAKE && in.n > 0)
+        session_note(s, HIT_INJECTED);
+    if ((s->state & (SESSION_CLOSING | SESSION_HANDSHAKE)) != 0 || s->broken)
         in.n = 0;
     if (in.n > 0) {
         copy = malloc(in.n);
@@ -180,7 +191,7 @@ static void keep(struct session *s, struct bytes in)
 }
 
 /* Watches for what the session can use now: input, or room for output. */
-static void watch(struct session *s)
+void session_watch(struct session *s)
 {
     const bool writing = s->unsent.n > 0;
     const bool reading = !writing && (s->state != SESSION_COMMIT || (s->watched & LOOP_READ) != 0);
@@ -223,7 +234,11 @@ void session_turn(struct session *s, struct bytes in)
         session_end(s, "connection lost");
         return;
     }
-    watch(s);
+    if (s->state == SESSION_HANDSHAKE && s->unsent.n == 0 && s->tls == NULL) {
+        session_tls_begin(s);
+        return;
+    }
+    session_watch(s);
     if (s->state == SESSION_CLOSING && s->unsent.n == 0)
         close_softly(s);
     else if (progress || had_unsent != (s->unsent.n > 0))
@@ -268,7 +283,7 @@ static bool receive(struct session *s, struct bytes *in)
         memcpy(server->input, s->kept, s->kept_len);
     n = transport_recv(s, server->input + s->kept_len, server->input_cap - s->kept_len);
     if (n == -1 && (errno == EAGAIN || errno == EINTR)) {
-        watch(s);
+        session_watch(s);
         return false;
     }
     if (n <= 0) {
@@ -301,6 +316,10 @@ void session_on_io(struct loop_io *io, int events)
     }
     if (s->unsent.n > 0) {
         session_take_kept(s);
+        return;
+    }
+    if (s->state == SESSION_HANDSHAKE) {
+        session_tls_step(s);
         return;
     }
     if (s->state == SESSION_COMMIT) { /* level-triggered: look away until the commit is done */

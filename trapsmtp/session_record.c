@@ -3,6 +3,7 @@
 #include "content.h"
 #include "evidence.h"
 #include "server.h"
+#include "tls_facts.h"
 
 #include <base/log.h>
 
@@ -19,6 +20,7 @@ struct record {
     enum trap_err result;
     uint8_t helo[HELO_MAX];
     uint8_t attempt[ADDRESS_MAX];
+    struct tls_facts tls;
 };
 
 /* Flags that are about the sender's manners: alone a reason for a record. */
@@ -74,6 +76,10 @@ static struct record *record_new(const struct session *s)
         .attempt_class = t->attempt_class,
         .attempt_address = copied(r->attempt, t->attempt, t->attempt_len),
     };
+    if (s->tls_facts != NULL) {
+        r->tls = *s->tls_facts;
+        tls_facts_tell(&r->tls, &r->job.session);
+    }
     return r;
 }
 
@@ -139,7 +145,7 @@ static bool is_recorded(struct session *s, const char **why_out)
     struct server *server = s->server;
 
     *why_out = "none";
-    if (!has_news(&s->tally))
+    if (!has_news(&s->tally) && s->tls_facts == NULL)
         return false;
     *why_out = "limit";
     if (!limits_take(&server->limits, s->client, LIMITS_RECORDS, server->config->smtp.hits_per_sender_hour,
@@ -160,7 +166,8 @@ void session_record_end(struct session *s)
              LOG_SPAN("duration", mono_diff(loop_now(s->server->loop), s->opened)),
              LOG_U64("commands", t->commands), LOG_U64("errors", t->errors), LOG_U64("hits", t->hits),
              LOG_U64("refused", (uint64_t)t->refused_unknown + t->refused_relay + t->refused_limit),
-             LOG_U64("flags", session_flags(s)), LOG_STR("record", why));
+             LOG_U64("flags", session_flags(s)), LOG_STR("tls", tls_facts_text(s->tls_facts)),
+             LOG_STR("record", why));
     if (recorded) {
         const enum trap_err err = session_record_submit(s, NULL);
 

@@ -205,6 +205,7 @@ static enum trap_err check_listeners(const struct check *k)
         { "web", "listen", &k->c->web.listen },
         { "smtp", "listen", &k->c->smtp.listen },
         { "smtp", "proxy_listen", &k->c->smtp.proxy_listen },
+        { "smtp", "tls_listen", &k->c->smtp.tls_listen },
     };
     enum { LISTS = sizeof lists / sizeof lists[0] };
 
@@ -223,6 +224,14 @@ static enum trap_err check_listeners(const struct check *k)
             }
         }
     }
+    return TRAP_OK;
+}
+
+static enum trap_err check_tls(const struct check *k)
+{
+    if (k->c->smtp.tls_off && k->c->smtp.tls_listen.n > 0)
+        FAIL(k, conf_line(k->r, "smtp", 0, "tls_listen"),
+             "smtp.tls_listen: needs smtp.tls = \"on\"; remove one of the two");
     return TRAP_OK;
 }
 
@@ -278,6 +287,8 @@ enum trap_err conf_check(struct config *c, const struct conf_reader *r, int *lin
         err = check_zones(&k);
     if (err == TRAP_OK)
         err = check_listeners(&k);
+    if (err == TRAP_OK)
+        err = check_tls(&k);
     if (err == TRAP_OK)
         err = default_hostname(&k);
     if (err == TRAP_OK)

@@ -48,6 +48,9 @@ static const struct conf_word trap_classes[] = {
 static const struct conf_word reject_accept[] = { { "reject", 0 }, { "accept", 1 }, { NULL, 0 } };
 static const struct conf_word accept_reject[] = { { "accept", 0 }, { "reject", 1 }, { NULL, 0 } };
 static const struct conf_word on_off[] = { { "on", 0 }, { "off", 1 }, { NULL, 0 } };
+static const struct conf_word tls_versions[] = {
+    { "1.0", 0x0301 }, { "1.1", 0x0302 }, { "1.2", 0x0303 }, { "1.3", 0x0304 }, { NULL, 0 }
+};
 static const struct conf_word shadow_live[] = { { "shadow", 0 }, { "live", 1 }, { NULL, 0 } };
 static const struct conf_word levels[] = { { "error", LOG_ERROR },
                                            { "warning", LOG_WARNING },
@@ -150,6 +153,18 @@ static const struct conf_key smtp_keys[] = {
         "the client; without a right one it is closed."),
     KEY("proxy_from", CONF_TRUSTED, "127.0.0.0/8 ::1", 0, 0, config, smtp.proxy_from,
         "Networks of your balancers: who may connect to proxy_listen."),
+    KEY("tls_listen", CONF_ENDPOINTS, NULL, 0, 0, config, smtp.tls_listen,
+        "The same, where each connection begins with a TLS handshake (port 465)."),
+    WORDS("tls", CONF_BOOL, "on", on_off, config, smtp.tls_off,
+          "Whether STARTTLS is offered, which needs a certificate, and tls_listen served."),
+    KEY("tls_certificates", CONF_PATHS, NULL, 1, PATH_MAX_BYTES, config, smtp.tls_certificates,
+        "PEM files, each with a private key and its certificate chain; one of them ECDSA and one RSA serves every "
+        "client. Read again when they change. Without this key: tls/ecdsa.pem and tls/rsa.pem in state_dir, where "
+        "they are there (trapline keys tls makes them)."),
+    WORDS("tls_min", CONF_ENUM, "1.0", tls_versions, config, smtp.tls_min,
+          "Oldest version of TLS that is spoken. A trap wants old senders, too."),
+    KEY("handshake_timeout", CONF_SPAN, "30s", 1 * MS_S, 10 * MS_MIN, config, smtp.handshake_timeout,
+        "Time for the TLS handshake; then the connection is closed."),
     KEY("socketmap_listen", CONF_SOCKET, "", 0, PATH_MAX_BYTES, config, smtp.socketmap_listen,
         "Where Postfix may ask whether a recipient is a trap: a socket's path, or IP:PORT."),
     KEY("xclient_from", CONF_TRUSTED, NULL, 0, 0, config, smtp.xclient_from,

@@ -10,6 +10,7 @@ static const struct bytes lines[SMTP_REPLIES] = {
     [SMTP_REPLY_CHUNK_OK] = LINE("250 2.0.0 Ok: chunk received"),
     [SMTP_REPLY_START_INPUT] = LINE("354 End data with <CR><LF>.<CR><LF>"),
     [SMTP_REPLY_BYE] = LINE("221 2.0.0 Bye"),
+    [SMTP_REPLY_START_TLS] = LINE("220 2.0.0 Ready to start TLS"),
     [SMTP_REPLY_HELP] = LINE("214 2.0.0 Commands are described in RFC 5321"),
     [SMTP_REPLY_CANNOT_VERIFY] = LINE("252 2.1.5 Cannot verify, but will take mail"),
 
@@ -23,6 +24,7 @@ static const struct bytes lines[SMTP_REPLIES] = {
     [SMTP_REPLY_NO_MEMORY] = LINE("421 4.3.0 Out of memory, try again later"),
     [SMTP_REPLY_NO_STORAGE] = LINE("452 4.3.1 Insufficient system storage, try again later"),
     [SMTP_REPLY_TOO_MANY_RECIPIENTS] = LINE("452 4.5.3 Too many recipients"),
+    [SMTP_REPLY_NO_TLS] = LINE("454 4.7.0 TLS not available, try again later"),
 
     [SMTP_REPLY_LINE_TOO_LONG] = LINE("500 5.5.2 Line too long"),
     [SMTP_REPLY_BAD_OCTET] = LINE("500 5.5.2 Control character in command"),

@@ -61,7 +61,8 @@ def port_open(port):
 class Installation:
     """`trapline init` in a scratch directory, with a configuration of the test's own."""
 
-    def __init__(self, build, config="", web="", smtp="", export="", trap_domains=("trap.test",), guard="off", zones=None):
+    def __init__(self, build, config="", web="", smtp="", export="", trap_domains=("trap.test",), guard="off", zones=None,
+                 tls=False):
         self.bin = pathlib.Path(build) / "bin"
         self.top = pathlib.Path(tempfile.mkdtemp(prefix="trapline-test."))
         os.chmod(self.top, 0o711)
@@ -69,7 +70,9 @@ class Installation:
         self.conf = self.dir / "trapline.conf"
         self.processes = []
         self.web_port, self.smtp_port, self.dns_port = free_port(), free_port(), free_port(socket.SOCK_DGRAM)
-        self.run("init", "--dir", str(self.dir), conf=False)
+        self.run("init", "--dir", str(self.dir), "--tls", "off", conf=False)
+        if tls:
+            self.add_certificates()
         domains = "".join(f'trap_domain "{d}" {{ class = "minted"  unknown = "reject" }}\n' for d in trap_domains)
         if zones is None:
             zones = ('policy "test" { preset = "aggressive"  listing_delay = "0" }\n'
@@ -112,6 +115,18 @@ class Installation:
             shutil.rmtree(self.top, ignore_errors=True)
         if found:
             raise AssertionError("a daemon broke a rule of its own:\n" + found.group(0))
+
+    certificates = None  # made once in a run: RSA takes its time
+
+    def add_certificates(self):
+        if Installation.certificates is None:
+            self.run("keys", "tls")
+            Installation.certificates = {p.name: p.read_bytes() for p in (self.dir / "tls").iterdir()}
+        else:
+            (self.dir / "tls").mkdir(mode=0o700, exist_ok=True)
+            for name, data in Installation.certificates.items():
+                (self.dir / "tls" / name).touch(mode=0o600)
+                (self.dir / "tls" / name).write_bytes(data)
 
     # ---- the command line ----
 

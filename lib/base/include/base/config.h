@@ -68,7 +68,7 @@ struct conf_web {
 };
 
 struct conf_smtp {
-    struct endpoints listen, proxy_listen;
+    struct endpoints listen, proxy_listen, tls_listen;
     char *socketmap_listen;
     struct prefix_set proxy_from, xclient_from, xforward_from;
     char *hostname;
@@ -79,6 +79,10 @@ struct conf_smtp {
     uint64_t line_max_bytes;                     /* 500 5.5.2; at least 512 */
     uint64_t message_max_bytes;                  /* SIZE; 552 5.3.4 */
     span_t command_timeout, data_timeout, session_max; /* 421 4.4.2 */
+    bool tls_off;                                /* tls = "on" | "off" */
+    struct strings tls_certificates;             /* empty: tls/ecdsa.pem and tls/rsa.pem in state_dir, where they are */
+    unsigned tls_min;                             /* 0x0301 = TLS 1.0 ... 0x0304 = TLS 1.3 */
+    span_t handshake_timeout;                    /* then closed without a reply */
     uint32_t data_rate_min;                      /* bytes a second of DATA, 0 = off; 421 */
     span_t commit_wait;                          /* then 452 4.3.1 */
     uint32_t hits_per_sender_hour;               /* 0 = no limit */
