@@ -37,11 +37,10 @@ static uint64_t append_session(struct hit_log *l, const struct session_record *r
 static void count(struct hit_log *l, struct ip sender, int64_t at_us, uint32_t n)
 {
     struct waiter w;
-    struct cjob job = { .counter = { .job = { .done = on_counter_done },
-                                     .sender = sender,
-                                     .at = { at_us },
-                                     .n = n },
-                        .waiter = &w };
+    struct cjob job = {
+        .counter = { .job = { .done = on_counter_done }, .sender = sender, .at = { at_us }, .n = n },
+        .waiter = &w
+    };
 
     waiter_init(&w);
     waiter_add(&w, 1);
@@ -145,7 +144,8 @@ static struct session_record full(void)
 
 /* The user of the second attempt holds a NUL: "%.*s" ends there. */
 static const char full_text[] =
-    " seq=1 at=77 session=9305357566071262703 client=198.51.100.1 local=192.0.2.1 port=25 ms=1234 helo=helo.example"
+    " seq=1 at=77 session=9305357566071262703 client=198.51.100.1 local=192.0.2.1 port=25 ms=1234 "
+    "helo=helo.example"
     " flags=268437504 commands=1 errors=2 hits=3 unknown=4 relay=5 limit=6 auths=40 class=2"
     " attempt=sales@shop.example first=61000 helo_class=5 tls=771 cipher=ECDHE-RSA-AES256-GCM-SHA384"
     " ja4=t12d190800_d83cc789557e_7af1ed941c26 sni=mx.example.net"
@@ -191,7 +191,8 @@ static void test_sessions(void **state)
 
 static enum trap_err on_user(const struct session_record *r, void *arg)
 {
-    assert_true(r->auth_count == 2 && r->auths[1].user.n == 4 && memcmp(r->auths[1].user.p, "a\0b\n", 4) == 0);
+    assert_true(r->auth_count == 2 && r->auths[1].user.n == 4 &&
+                memcmp(r->auths[1].user.p, "a\0b\n", 4) == 0);
     *(unsigned *)arg += 1;
     return TRAP_OK;
 }

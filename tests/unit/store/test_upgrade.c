@@ -34,7 +34,8 @@ static const char *const old_hits[] = {
     "INSERT INTO hit VALUES (5, 1772366400000001, 17, x'cb007109', x'c0000201', 25, x'68656c6f', x'66726f6d',"
     " 4, 100, 200, 2, 2, CAST('sales@shop.example' AS BLOB), 1)",
     "INSERT INTO hit_rcpt VALUES (5, 1, 3, CAST('info@old-brand.example' AS BLOB), 2)",
-    "INSERT INTO session VALUES (3, 77, 17, x'cb007109', x'c0000201', 25, 9, x'68656c6f', 2048, 1, 2, 3, 4, 5, "
+    "INSERT INTO session VALUES (3, 77, 17, x'cb007109', x'c0000201', 25, 9, x'68656c6f', 2048, 1, 2, 3, 4, "
+    "5, "
     "6, 7, 0, x'')",
     NULL,
 };
