@@ -26,6 +26,24 @@ static uint8_t class_of(enum trap_class c)
     return classes[c];
 }
 
+/* Names that are no trap, whatever else is said of them. */
+static enum trap_err list_reserved(const struct conf_trap_domain *domain, struct trap_list *l)
+{
+    enum trap_err err = TRAP_OK;
+    struct buf address;
+
+    buf_init(&address, TRAP_NAME_MAX);
+    for (size_t i = 0; i < domain->reserved.n && err == TRAP_OK; i++) {
+        buf_reset(&address);
+        buf_addf(&address, "%s@%s", domain->reserved.v[i], domain->name);
+        err = address.err;
+        if (err == TRAP_OK)
+            err = trap_list_add(l, buf_bytes(&address), 0, TRAP_STATE_RETIRED, TRAPDIR_TAG_CONFIGURATION);
+    }
+    buf_free(&address);
+    return err;
+}
+
 /* Later items win: what the configuration itself says stands above trap_file. */
 static enum trap_err list_own(const struct config *c, struct trap_list *l, struct err_text *why)
 {
@@ -44,9 +62,12 @@ static enum trap_err list_own(const struct config *c, struct trap_list *l, struc
         err = trapdir_list_add(l, bytes_str(c->traps[i].address), class_of(c->traps[i].klass),
                                TRAPDIR_TAG_CONFIGURATION);
     }
-    for (size_t i = 0; i < c->trap_domain_count && err == TRAP_OK; i++)
+    for (size_t i = 0; i < c->trap_domain_count && err == TRAP_OK; i++) {
         err = trap_list_add(l, bytes_str(c->trap_domains[i].name), class_of(c->trap_domains[i].klass),
                             TRAP_STATE_TRAP, TRAPDIR_TAG_DOMAIN + (uint32_t)i);
+        if (err == TRAP_OK)
+            err = list_reserved(&c->trap_domains[i], l);
+    }
     if (err != TRAP_OK)
         err_text_set(why, "trap directory: out of memory");
     return err;
@@ -173,18 +194,20 @@ struct findings {
 
 static struct trapdir_result trap_result(const struct findings *f, unsigned klass)
 {
-    return (struct trapdir_result){ TRAPDIR_TRAP, (uint8_t)klass, f->domain };
+    return (struct trapdir_result){ TRAPDIR_TRAP, (uint8_t)klass, false, f->domain };
 }
 
 static struct trapdir_result decide(const struct findings *f, struct bytes local)
 {
-    struct trapdir_result r = { TRAPDIR_FOREIGN, 0, f->domain };
+    const bool reserved = f->own_address.state == TRAP_STATE_RETIRED;
+    struct trapdir_result r = { .answer = TRAPDIR_FOREIGN, .domain = f->domain };
 
     if (f->own_domain.state == TRAP_STATE_NONE && f->act_domain.state == TRAP_STATE_NONE)
         return r;
     r.answer = is_role(local) ? TRAPDIR_ROLE : TRAPDIR_UNKNOWN;
-    if (r.answer == TRAPDIR_ROLE || f->act_address.state == TRAP_STATE_RETIRED ||
-        f->act_domain.state == TRAP_STATE_RETIRED)
+    r.retired = !reserved && r.answer != TRAPDIR_ROLE &&
+                (f->act_address.state == TRAP_STATE_RETIRED || f->act_domain.state == TRAP_STATE_RETIRED);
+    if (r.answer == TRAPDIR_ROLE || reserved || r.retired)
         return r;
     if (f->act_address.state == TRAP_STATE_TRAP)
         return trap_result(f, f->act_address.klass);

@@ -53,7 +53,7 @@ static void chunk_accept(struct session *s, struct smtp_bdat size)
     if (size.left > 0)
         s->commands_left++; /* a message may have many chunks: its size has a limit of its own */
     chunk_begin(s, size);
-    if (size.left <= s->server->config->smtp.message_max_bytes - m->received)
+    if (m->relayed || size.left <= s->server->config->smtp.message_max_bytes - m->received)
         return;
     session_record_attempt(s);
     session_reset(s);

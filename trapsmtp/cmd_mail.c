@@ -2,6 +2,7 @@
  * (4.1.4 leaves it to us): the missing helo is part of the evidence. Sloppy syntax is taken and flagged; see
  * lib/mail/smtp_path.h. */
 #include "command.h"
+#include "forward.h"
 #include "server.h"
 
 #include <mail/smtp_command.h>
@@ -25,6 +26,7 @@ static enum step begin(struct session *s, const struct smtp_path *path, const st
         session_close_after(s, SMTP_REPLY_NO_MEMORY, "memory");
         return STEP_CLOSE;
     }
+    m->relayed = forward_is_relayed(s);
     m->body = params->body;
     m->flags = (path->null ? HIT_NULL_SENDER : 0u) | (path->sloppy || path->utf8 ? HIT_SLOPPY_PATH : 0u);
     session_note(s, m->flags & HIT_SLOPPY_PATH);
@@ -32,6 +34,40 @@ static enum step begin(struct session *s, const struct smtp_path *path, const st
     s->state = SESSION_MAIL;
     reply(s, SMTP_REPLY_SENDER_OK);
     return STEP_CONTINUE;
+}
+
+/* A front MX has accepted this sender; it stands here as it came. At most SMTP_ADDRESS_MAX octets of it. */
+static struct smtp_path as_it_came(struct bytes rest)
+{
+    const struct bytes text = bytes_take(rest, bytes_find(rest, ' '));
+
+    return (struct smtp_path){ .local = bytes_take(text, SMTP_ADDRESS_MAX), .sloppy = true };
+}
+
+static enum step mail_relayed(struct session *s, struct bytes argument)
+{
+    struct smtp_params params;
+    struct smtp_path path;
+    struct bytes rest = argument, text;
+    bool sloppy;
+
+    if (smtp_command_keyword(argument, BYTES("FROM"), &rest, &sloppy) &&
+        smtp_path_parse(rest, SMTP_REVERSE_PATH, &path, &text) == TRAP_OK)
+        rest = text;
+    else
+        path = as_it_came(rest);
+    if (s->forward == NULL && forward_take_auth(s, rest) == TRAP_ENOMEM) {
+        session_close_after(s, SMTP_REPLY_NO_MEMORY, "memory");
+        return STEP_CLOSE;
+    }
+    if (smtp_params_parse(rest, OFFERED, &params) != SMTP_PARAMS_OK)
+        params = (struct smtp_params){ .size = 0 };
+    if (!forward_begin(s)) {
+        s->tally.refused_limit++;
+        reply(s, SMTP_REPLY_NOT_NOW);
+        return STEP_CONTINUE;
+    }
+    return begin(s, &path, &params);
 }
 
 enum step cmd_mail(struct session *s, struct bytes argument)
@@ -47,6 +83,8 @@ enum step cmd_mail(struct session *s, struct bytes argument)
         reply(s, SMTP_REPLY_NO_STORAGE);
         return STEP_CONTINUE;
     }
+    if (forward_is_relayed(s))
+        return mail_relayed(s, argument);
     if (!smtp_command_keyword(argument, BYTES("FROM"), &rest, &sloppy) ||
         smtp_path_parse(rest, SMTP_REVERSE_PATH, &path, &rest) != TRAP_OK)
         return refuse(s, SMTP_REPLY_BAD_SENDER);

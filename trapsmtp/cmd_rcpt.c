@@ -1,6 +1,7 @@
 /* RCPT TO:<forward-path> (RFC 5321 4.1.1.3): the decision of DESIGN.md section 7, by recipient.c. One trap
  * counts once a message. */
 #include "command.h"
+#include "forward.h"
 #include "recipient.h"
 #include "server.h"
 
@@ -42,6 +43,27 @@ static enum step accept_recipient(struct session *s, const struct smtp_path *pat
     return STEP_CONTINUE;
 }
 
+/* A front MX brings mail for what is no trap, or no trap any more. Taken is only what cannot be anybody's
+ * mailbox; the rest stays in its queue, where nothing is lost, and it asks its maps again. */
+static enum step relayed_recipient(struct session *s, const struct smtp_path *path, struct recipient *r)
+{
+    s->tally.refused_unknown++;
+    switch (recipient_past(s->server, path)) {
+    case RECIPIENT_WAS_MINTED:
+        r->kind = RECIPIENT_TRAP;
+        r->klass = RCPT_GUESS;
+        return accept_recipient(s, path, r);
+    case RECIPIENT_RETIRED:
+        s->state = SESSION_RCPT;
+        reply(s, SMTP_REPLY_RECIPIENT_OK);
+        return STEP_CONTINUE;
+    case RECIPIENT_NEVER:
+        break;
+    }
+    reply(s, SMTP_REPLY_NOT_NOW);
+    return STEP_CONTINUE;
+}
+
 enum step cmd_rcpt(struct session *s, struct bytes argument)
 {
     struct smtp_params params;
@@ -54,7 +76,7 @@ enum step cmd_rcpt(struct session *s, struct bytes argument)
         smtp_path_parse(rest, SMTP_FORWARD_PATH, &path, &rest) != TRAP_OK)
         return refuse(s, SMTP_REPLY_BAD_RECIPIENT);
     path.sloppy |= sloppy;
-    if (smtp_params_parse(rest, 0, &params) != SMTP_PARAMS_OK)
+    if (smtp_params_parse(rest, 0, &params) != SMTP_PARAMS_OK && !forward_is_relayed(s))
         return refuse(s, SMTP_REPLY_UNKNOWN_PARAMETER);
     if (s->message->rcpt_count >= s->server->config->smtp.recipients_max) {
         s->tally.refused_limit++; /* those before it still count: no error */
@@ -64,6 +86,8 @@ enum step cmd_rcpt(struct session *s, struct bytes argument)
     r = recipient_find(s->server, &path);
     if (path.sloppy)
         session_note(s, HIT_SLOPPY_PATH);
+    if ((r.kind == RECIPIENT_UNKNOWN || r.kind == RECIPIENT_FOREIGN) && forward_is_relayed(s))
+        return relayed_recipient(s, &path, &r);
     if (r.kind == RECIPIENT_UNKNOWN || r.kind == RECIPIENT_FOREIGN)
         return refuse_recipient(s, r.kind);
     return accept_recipient(s, &path, &r);

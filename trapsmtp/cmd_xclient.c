@@ -16,6 +16,7 @@ static const struct ip unspecified = { { 0 } };
 static void take_over(struct session *s, const struct smtp_xclient *x)
 {
     session_reset(s);
+    s->front = false;
     session_set_helo(s, BYTES(""));
     s->esmtp = (x->given & SMTP_XCLIENT_PROTO) != 0 && x->esmtp;
     s->helo_fixed = ((x->given | x->unknown) & SMTP_XCLIENT_HELO) != 0;

@@ -1,5 +1,6 @@
 #include "command.h"
 
+#include "forward.h"
 #include "server.h"
 
 #include <mail/smtp_command.h>
@@ -65,7 +66,7 @@ static const struct {
     [SMTP_VERB_STARTTLS] = { IN_ANY, 0, true, true, cmd_starttls },
     [SMTP_VERB_AUTH] = { IN_ANY, 0, false, true, cmd_auth },
     [SMTP_VERB_BDAT] = { IN_ANY, 0, false, false, cmd_bdat },
-    [SMTP_VERB_XFORWARD] = { IN_ANY, 0, false, false, cmd_unknown },
+    [SMTP_VERB_XFORWARD] = { IN_ANY, 0, false, false, cmd_xforward },
     [SMTP_VERB_PROBE] = { IN_ANY, 0, false, false, cmd_not_implemented },
     [SMTP_VERB_HTTP] = { IN_ANY, 0, false, false, cmd_http },
     [SMTP_VERB_UNKNOWN] = { IN_ANY, 0, false, false, cmd_unknown },
@@ -74,6 +75,8 @@ static const struct {
 void command_refused(struct session *s)
 {
     s->tally.errors++;
+    if (forward_is_relayed(s)) /* it would take the next mail with it */
+        return;
     if (--s->errors_left == 0 && (s->state & SESSION_TALKING) != 0)
         session_close_after(s, SMTP_REPLY_TOO_MANY_ERRORS, "errors_max");
 }
@@ -90,7 +93,7 @@ static bool octets_allowed(struct session *s, struct bytes line)
 {
     const uint32_t flags = smtp_line_flags(line);
 
-    if ((flags & ~(uint32_t)SMTP_LINE_8BIT) == 0)
+    if ((flags & ~(uint32_t)SMTP_LINE_8BIT) == 0 || forward_is_relayed(s))
         return true;
     session_note(s, (flags & SMTP_LINE_LF ? HIT_BARE_LF : 0u) | (flags & SMTP_LINE_CR ? HIT_BARE_CR : 0u) |
                         (flags & SMTP_LINE_NUL ? HIT_NUL : 0u));

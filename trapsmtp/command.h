@@ -18,7 +18,8 @@ void command_refused(struct session *s);
 /* In SESSION_CHUNK: takes the octets of the chunk from *in; behind its last one gives the answer. */
 void bdat_feed(struct session *s, struct bytes *in);
 
-/* One file each. The state was checked; the argument has no control characters. */
+/* One file each. The state was checked; the argument has no control characters, but that of a front MX
+ * (forward.h) may. */
 enum step cmd_bdat(struct session *s, struct bytes argument);
 enum step cmd_data(struct session *s, struct bytes argument);
 enum step cmd_ehlo(struct session *s, struct bytes argument);
@@ -32,5 +33,6 @@ enum step cmd_rset(struct session *s, struct bytes argument);
 enum step cmd_starttls(struct session *s, struct bytes argument);
 enum step cmd_vrfy(struct session *s, struct bytes argument);
 enum step cmd_xclient(struct session *s, struct bytes argument);
+enum step cmd_xforward(struct session *s, struct bytes argument);
 
 #endif

@@ -29,13 +29,13 @@ static void add_wire(struct message *m, struct bytes wire)
 static void take_content(struct bytes content, void *arg)
 {
     struct message *m = arg;
+    const uint64_t max = m->server->config->smtp.message_max_bytes;
+    const uint64_t room = m->size < max ? max - m->size : 0;
     struct bytes held, body;
 
     m->size += content.n;
-    if (m->size > m->server->config->smtp.message_max_bytes) {
-        m->too_big = true;
-        return;
-    }
+    m->too_big |= content.n > room;
+    content = bytes_take(content, room); /* the same octets whatever the pieces */
     header_feed(&m->header, content, &held, &body);
     body_digest_add(&m->digest, held);
     body_digest_add(&m->digest, body);
@@ -113,14 +113,14 @@ void content_end(struct session *s)
     if ((m->flags & HIT_BDAT) != 0)
         smtp_eod_scan_end(&m->eod);
     header_end(&m->header);
-    m->flags |= content_flags(m);
-    if (!m->too_big) {
+    m->flags |= content_flags(m) | (m->too_big ? HIT_CUT : 0u);
+    if (!m->too_big || (m->relayed && m->role_count == 0)) { /* its head is evidence enough */
         evidence_submit(s);
         return;
     }
     session_record_attempt(s);
-    session_reset(s);
     reply(s, SMTP_REPLY_TOO_BIG);
+    session_reset(s);
     s->tally.refused_limit++;
 }
 

@@ -4,7 +4,8 @@
  * Why:     nothing of a message is kept but what is asked for: the head of sample_max bytes, and all of it
  *          only for a role address.
  * Sample:  octet for octet what was on the wire, the end (dot CRLF) not included.
- * Limits:  beyond message_max content is counted and dropped; the answer (552) comes after end-of-data.
+ * Limits:  beyond message_max content is counted and dropped; the answer (552) comes after end-of-data. What
+ *          a front MX passes on is taken without its rest, and marked.
  * Threads: loop only.
  */
 #ifndef TRAPSMTP_CONTENT_H

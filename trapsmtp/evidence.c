@@ -1,6 +1,7 @@
 #include "evidence.h"
 
 #include "content.h"
+#include "forward.h"
 #include "postbox.h"
 #include "server.h"
 #include "session_record.h"
@@ -11,7 +12,7 @@
 
 static bool is_rejected(const struct message *m)
 {
-    return m->server->config->smtp.after_data_reject && m->role_count == 0;
+    return m->server->config->smtp.after_data_reject && m->role_count == 0 && !m->relayed;
 }
 
 /* Fills in the hit. What it points to lives in the message. */
@@ -20,20 +21,18 @@ static enum trap_err hit_fill(const struct session *s, struct message *m)
     const size_t helo_at = m->text.n;
     uint32_t n = 0;
 
-    buf_add(&m->text, session_helo(s));
+    buf_add(&m->text, forward_helo(s));
     if (m->text.err != TRAP_OK)
         return m->text.err;
     for (uint32_t i = 0; i < m->rcpt_count; i++)
         if (m->rcpts[i].klass != 0)
             m->hit_rcpts[n++] =
                 (struct hit_rcpt){ .klass = m->rcpts[i].klass, .address = message_rcpt(m, i) };
-    m->flags |= (s->tally.flags & (HIT_EARLY_TALK | HIT_PIPELINED | HIT_XCLIENT | HIT_PROXY | HIT_CUT |
-                                   HIT_TLS | HIT_INJECTED)) |
-                (s->esmtp ? HIT_ESMTP : 0u) | (is_rejected(m) ? HIT_REFUSED_AFTER_DATA : 0u);
+    m->flags |= forward_flags(s) | (is_rejected(m) ? HIT_REFUSED_AFTER_DATA : 0u);
     m->hit_job.hit = (struct hit){
         .at = wall_now(),
         .session = s->id,
-        .sender = s->client,
+        .sender = forward_sender(s),
         .local = s->local,
         .local_port = s->local_port,
         .helo = bytes_of(m->text.p + helo_at, m->text.n - helo_at),
@@ -148,7 +147,7 @@ static enum trap_err submit_evidence(struct message *m)
     if (m->trap_count == 0)
         return TRAP_OK;
     if (m->counted) {
-        if (s->counted || limits_told(&s->server->limits, s->client, loop_now(s->server->loop)))
+        if (s->counted || limits_told(&s->server->limits, forward_sender(s), loop_now(s->server->loop)))
             return TRAP_OK;
         s->tally.hits++;
         err = session_record_submit(s, m);
@@ -226,7 +225,7 @@ void evidence_submit(struct session *s)
     const struct conf_smtp *conf = &s->server->config->smtp;
 
     s->state = SESSION_COMMIT;
-    m->counted = m->trap_count > 0 && !limits_take(&s->server->limits, s->client, LIMITS_HITS,
+    m->counted = m->trap_count > 0 && !limits_take(&s->server->limits, forward_sender(s), LIMITS_HITS,
                                                    conf->hits_per_sender_hour, loop_now(s->server->loop));
     if (m->counted)
         session_note(s, HIT_COUNTED);

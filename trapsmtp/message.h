@@ -61,6 +61,7 @@ struct message {
     uint32_t trap_count, role_count;
     struct hit_rcpt *hit_rcpts; /* made at submission, rcpt_cap long */
     enum smtp_body body;        /* what MAIL declared */
+    bool relayed;               /* a front MX passes it on: never 5xx (forward.h) */
     uint32_t flags;             /* enum hit_flag */
 
     /* content */

@@ -1,5 +1,6 @@
 #include "proxy.h"
 
+#include "forward.h"
 #include "server.h"
 
 #include <base/log.h>
@@ -25,18 +26,22 @@ static bool take_over(struct session *s, const struct proxy_header *h)
     s->speaker = s->client = h->client;
     s->local = h->dest;
     s->local_port = h->dest_port;
-    return session_trusts(s, &s->server->config->smtp.xclient_from) || session_move(s, h->client);
+    return session_trusts(s, &s->server->config->smtp.xclient_from) || forward_allowed(s) ||
+           session_move(s, h->client);
 }
 
 static void begin(struct session *s, const struct proxy_header *h, struct bytes behind)
 {
+    const bool room = take_over(s, h);
+
     s->state = SESSION_READY;
+    s->front = forward_allowed(s);
     session_note(s, HIT_PROXY);
     if (talks_early(s, behind)) {
         s->heard = true;
         session_note(s, HIT_EARLY_TALK);
     }
-    if (take_over(s, h))
+    if (room)
         reply_greeting(s);
     else
         session_close_after(s, SMTP_REPLY_TOO_MANY_CONNECTIONS, "sessions_per_ip");

@@ -6,14 +6,15 @@
 
 /* Asked for every address of a minted domain, also where the directory has an answer: the time tells nothing
  * then. */
-static bool is_minted(struct server *server, const struct trapdir_result *found, struct bytes local)
+static bool is_minted(struct server *server, const struct trapdir_result *found, struct bytes local,
+                      const struct mint_window *window)
 {
     struct mint_ref ref;
 
     if (found->domain == NULL || found->domain->klass != CLASS_MINTED)
         return false;
     return mint_decode(server->mint, server->mint_domains[found->domain - server->config->trap_domains],
-                       local, &server->window, &ref) == TRAP_OK;
+                       local, window, &ref) == TRAP_OK;
 }
 
 static bool is_role_of_host(const struct server *server, struct bytes local, struct bytes domain)
@@ -31,7 +32,7 @@ struct recipient recipient_find(struct server *server, const struct smtp_path *p
     if (path->domain.n == 0) /* <postmaster>: RFC 5321 4.5.1 */
         r.domain = bytes_str(server->config->smtp.hostname);
     found = trapdir_find(server->trapdir, path->local, r.domain);
-    minted = is_minted(server, &found, path->local);
+    minted = is_minted(server, &found, path->local, &server->window);
 
     switch (found.answer) {
     case TRAPDIR_FOREIGN:
@@ -54,4 +55,14 @@ struct recipient recipient_find(struct server *server, const struct smtp_path *p
         break;
     }
     return r;
+}
+
+enum recipient_past recipient_past(struct server *server, const struct smtp_path *path)
+{
+    const struct trapdir_result found = trapdir_find(server->trapdir, path->local, path->domain);
+    const bool minted = is_minted(server, &found, path->local, &server->window_ever);
+
+    if (found.retired)
+        return RECIPIENT_RETIRED;
+    return found.answer == TRAPDIR_MINTED_DOMAIN && minted ? RECIPIENT_WAS_MINTED : RECIPIENT_NEVER;
 }

@@ -26,4 +26,13 @@ struct recipient {
 
 struct recipient recipient_find(struct server *server, const struct smtp_path *path);
 
+/* Mail that a front MX took for a trap, and keeps in its queue for days, is still looked for here when the
+ * recipient is no trap any more. With RECIPIENT_UNKNOWN, or RCPT_GUESS. */
+enum recipient_past {
+    RECIPIENT_NEVER,      /* it was none: a name of somebody else */
+    RECIPIENT_WAS_MINTED, /* under an epoch that does not count any more: the fold knows it */
+    RECIPIENT_RETIRED     /* by an act: the mail is nobody's */
+};
+enum recipient_past recipient_past(struct server *server, const struct smtp_path *path);
+
 #endif

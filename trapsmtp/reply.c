@@ -1,5 +1,6 @@
 #include "reply.h"
 
+#include "forward.h"
 #include "server.h"
 #include "session.h"
 #include "tls.h"
@@ -70,7 +71,7 @@ void reply_bytes(struct session *s, struct bytes text)
 
 void reply(struct session *s, enum smtp_reply r)
 {
-    reply_bytes(s, smtp_reply_line(r));
+    reply_bytes(s, smtp_reply_line(forward_answer(s, r)));
 }
 
 static void reply_text(struct session *s, const char *text)
@@ -98,7 +99,10 @@ void reply_ehlo(struct session *s)
     const struct conf_smtp *conf = &s->server->config->smtp;
     char size[40];
 
-    (void)snprintf(size, sizeof(size), "250-SIZE %" PRIu64 "\r\n", conf->message_max_bytes);
+    if (s->front) /* a limit would make it bounce what is larger (RFC 1870 3) */
+        (void)snprintf(size, sizeof(size), "250-SIZE\r\n");
+    else
+        (void)snprintf(size, sizeof(size), "250-SIZE %" PRIu64 "\r\n", conf->message_max_bytes);
     reply_text(s, "250-");
     reply_text(s, conf->hostname);
     reply_text(s, "\r\n250-PIPELINING\r\n");
@@ -107,5 +111,7 @@ void reply_ehlo(struct session *s)
         reply_text(s, "250-STARTTLS\r\n");
     if (session_may_xclient(s))
         reply_text(s, "250-XCLIENT NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT\r\n");
+    if (forward_allowed(s))
+        reply_text(s, "250-XFORWARD NAME ADDR PORT PROTO HELO IDENT SOURCE\r\n");
     reply_text(s, "250-8BITMIME\r\n250-CHUNKING\r\n250-BINARYMIME\r\n250 ENHANCEDSTATUSCODES\r\n");
 }

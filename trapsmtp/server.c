@@ -58,6 +58,13 @@ static void on_wakeup(struct loop_wakeup *w)
 
 /* ---- what changes by itself ---- */
 
+static void set_window(struct server *server, const struct mint_window *window)
+{
+    server->window = server->window_ever = *window;
+    for (size_t node = 0; node < sizeof(window->node) / sizeof(window->node[0]); node++)
+        server->window_ever.node[node].count = window->node[node].newest;
+}
+
 static void refresh_window(struct server *server)
 {
     struct mint_window window;
@@ -66,7 +73,7 @@ static void refresh_window(struct server *server)
     if (!epochs_changed(server->config->state_dir, &server->window_stamp))
         return;
     if (epochs_read(server->config->state_dir, &window, &why) == TRAP_OK)
-        server->window = window;
+        set_window(server, &window);
     else
         log_error("smtp.epochs", LOG_STR("error", why.text)); /* the last good one stays */
 }
@@ -125,6 +132,7 @@ uint64_t server_session_id(struct server *server)
 static enum trap_err open_mint(struct server *server, struct err_text *why)
 {
     const struct config *config = server->config;
+    struct mint_window window;
     struct keyring keys;
     char path[PATH_TEXT_MAX];
     enum trap_err err;
@@ -145,7 +153,10 @@ static enum trap_err open_mint(struct server *server, struct err_text *why)
     for (size_t i = 0; i < config->trap_domain_count; i++)
         server->mint_domains[i] = mint_domain(server->mint, bytes_str(config->trap_domains[i].name));
     (void)epochs_changed(config->state_dir, &server->window_stamp);
-    return epochs_read(config->state_dir, &server->window, why);
+    err = epochs_read(config->state_dir, &window, why);
+    if (err == TRAP_OK)
+        set_window(server, &window);
+    return err;
 }
 
 static enum trap_err open_loop(struct server *server)

@@ -44,7 +44,7 @@ struct server {
     struct trapdir *trapdir;
     struct mint *mint;
     struct mint_domain *mint_domains; /* beside config->trap_domains */
-    struct mint_window window;
+    struct mint_window window, window_ever; /* the epochs that count; all that there were */
     struct snapshot_stamp window_stamp;
 
     struct limits limits;

@@ -24,6 +24,7 @@
  */
 #include "session.h"
 
+#include "forward.h"
 #include "proxy.h"
 #include "server.h"
 #include "session_record.h"
@@ -100,7 +101,8 @@ void session_set_helo(struct session *s, struct bytes name)
 
 void session_note(struct session *s, uint32_t hit_flags)
 {
-    s->tally.flags |= hit_flags;
+    if (!s->front) /* its manners are not those of the clients whose mail it brings */
+        s->tally.flags |= hit_flags;
 }
 
 void session_reset(struct session *s)
@@ -110,6 +112,7 @@ void session_reset(struct session *s)
     if (s->message != NULL)
         message_drop(s->message);
     s->message = NULL;
+    forward_end(s);
     s->state = SESSION_READY;
 }
 
@@ -162,7 +165,8 @@ void session_open(struct server *server, const struct connection *c)
 {
     const struct conf_smtp *conf = &server->config->smtp;
     const bool proxied = c->kind == LISTENER_PROXY; /* the client is not known yet, nor counted */
-    const bool counted = !proxied && !prefix_set_has(&conf->xclient_from, c->peer);
+    const bool counted = !proxied && !prefix_set_has(&conf->xclient_from, c->peer) &&
+                         !prefix_set_has(&conf->xforward_from, c->peer);
     const struct bytes too_many = smtp_reply_line(SMTP_REPLY_TOO_MANY_CONNECTIONS);
     const mono_t now = loop_now(server->loop);
     const char *reason;
@@ -189,6 +193,7 @@ void session_open(struct server *server, const struct connection *c)
     s->in_limits = counted;
     s->peer = c->peer;
     s->speaker = s->client = proxied ? unspecified : c->peer;
+    s->front = forward_allowed(s);
     s->local = c->local;
     s->local_port = c->local_port;
     s->opened = now;
@@ -234,6 +239,7 @@ static void finish(struct session *s)
     struct server *server = s->server;
     const bool first = server->dead == NULL;
 
+    forward_end(s);
     unlink_from(s);
     link_in(&server->dead, s);
     if (first && loop_defer(server->loop, free_dead, server) != TRAP_OK)
@@ -285,7 +291,8 @@ void session_message_done(struct session *s, struct message *m, enum smtp_reply 
         return;
     }
     s->state = SESSION_READY;
-    reply(s, answer);
+    reply(s, answer); /* as long as it is known who is answered */
+    forward_end(s);
 }
 
 void session_stop(struct session *s)

@@ -18,6 +18,7 @@
 #include <mail/smtp_bdat.h>
 #include <mail/smtp_line.h>
 
+struct forward;
 struct server;
 struct tls_facts;
 struct tls_stream;
@@ -81,6 +82,7 @@ struct session {
     bool esmtp;         /* EHLO */
     bool helo_fixed;    /* given by XCLIENT: EHLO does not replace it */
     bool greeted;       /* our greeting was given */
+    bool front;         /* a front MX that passes on the mail of others: forward.h */
     bool heard;         /* something was received */
     bool counted;       /* a message beyond hits_per_sender_hour is on record */
     const char *reason; /* why it ends; a constant */
@@ -110,6 +112,7 @@ struct session {
     uint32_t commands_left, errors_left;
     struct chunk chunk;
     struct message *message; /* the transaction; in SESSION_COMMIT borrowed by the writer */
+    struct forward *forward; /* what XFORWARD said; NULL: nothing */
     struct tally tally;
 };
 

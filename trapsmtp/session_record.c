@@ -182,7 +182,7 @@ void session_record_attempt(struct session *s)
     struct tally *t = &s->tally;
     uint32_t i = 0;
 
-    if (!content_begun(s) || m->trap_count == 0 || t->attempt_class != 0)
+    if (!content_begun(s) || m->trap_count == 0 || t->attempt_class != 0 || m->relayed)
         return;
     while (m->rcpts[i].klass == 0)
         i++;

@@ -38,7 +38,8 @@ static struct page_spec spec_of(struct web *w, struct asked *a, const struct lay
     };
 }
 
-/* Addresses of all slots; false where this thread has no mint. */
+/* Addresses of all slots; false where this thread has no mint. A reserved name leaves its slot empty: another
+ * text would decode to another visit, or to none. */
 static bool mint_addresses(struct web *w, const struct asked *a, const struct shown *shown, const struct layout *layout,
                            uint8_t local[VISIT_SLOTS][MINT_LOCAL_MAX], struct page_address *out)
 {
@@ -51,6 +52,8 @@ static bool mint_addresses(struct web *w, const struct asked *a, const struct sh
         const struct site_domain *d = &a->site->domains[layout->domain[s]];
         ref.slot = s;
         out[s].local = bytes_of(local[s], mint_encode(mint, d->tweak, ref, local[s]));
+        if (config_is_reserved(d->conf, out[s].local))
+            out[s].local.n = 0;
         out[s].domain = d->name;
     }
     return true;

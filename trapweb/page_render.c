@@ -74,6 +74,11 @@ static uint8_t *put_hole(uint8_t *at, uint8_t hole, const struct page_address *a
     }
 }
 
+static bool is_left_out(const struct piece *q, const struct page_address *addresses)
+{
+    return q->slot != SLOT_ALL && (addresses == NULL || addresses[q->slot].local.n == 0);
+}
+
 enum trap_err page_render(const struct page *p, const struct page_address *addresses, struct bytes *out)
 {
     size_t max = 1;
@@ -81,7 +86,7 @@ enum trap_err page_render(const struct page *p, const struct page_address *addre
 
     for (uint32_t i = 0; i < p->count; i++) {
         const struct piece *q = &p->pieces[i];
-        if (q->slot == SLOT_ALL || addresses != NULL)
+        if (!is_left_out(q, addresses))
             max += q->hole == HOLE_NONE ? q->length : hole_max(q->hole, &addresses[q->slot]);
     }
     mem = malloc(max);
@@ -90,7 +95,7 @@ enum trap_err page_render(const struct page *p, const struct page_address *addre
     at = mem;
     for (uint32_t i = 0; i < p->count; i++) {
         const struct piece *q = &p->pieces[i];
-        if (q->slot != SLOT_ALL && addresses == NULL)
+        if (is_left_out(q, addresses))
             continue;
         at = q->hole == HOLE_NONE ? put(at, bytes_of(p->text + q->offset, q->length))
                                   : put_hole(at, q->hole, &addresses[q->slot]);

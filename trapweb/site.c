@@ -4,21 +4,15 @@
 
 #include <stdlib.h>
 
-static bool domain_is_minted(const struct config *c, const char *name)
+static enum trap_err domain_add(struct site *s, const struct conf_trap_domain *d, const struct mint *mint)
 {
-    const struct conf_trap_domain *d = config_trap_domain(c, bytes_str(name));
-
-    return d != NULL && d->klass == CLASS_MINTED;
-}
-
-static enum trap_err domain_add(struct site *s, const char *name, const struct mint *mint)
-{
+    const struct bytes name = bytes_str(d->name);
     struct site_domain *v = realloc(s->domains, (s->domain_count + 1) * sizeof(*v));
 
     if (v == NULL)
         return TRAP_ENOMEM;
     s->domains = v;
-    v[s->domain_count++] = (struct site_domain){ bytes_str(name), mint_domain(mint, bytes_str(name)) };
+    v[s->domain_count++] = (struct site_domain){ name, mint_domain(mint, name), d };
     return TRAP_OK;
 }
 
@@ -27,14 +21,17 @@ static enum trap_err domains_add(struct site *s, const struct config *c, const s
     enum trap_err err = TRAP_OK;
 
     if (only != NULL && only->n != 0) {
-        for (size_t i = 0; i < only->n && err == TRAP_OK; i++)
-            if (domain_is_minted(c, only->v[i]))
-                err = domain_add(s, only->v[i], mint);
+        for (size_t i = 0; i < only->n && err == TRAP_OK; i++) {
+            const struct conf_trap_domain *d = config_trap_domain(c, bytes_str(only->v[i]));
+
+            if (d != NULL && d->klass == CLASS_MINTED)
+                err = domain_add(s, d, mint);
+        }
         return err;
     }
     for (size_t i = 0; i < c->trap_domain_count && err == TRAP_OK; i++)
         if (c->trap_domains[i].klass == CLASS_MINTED)
-            err = domain_add(s, c->trap_domains[i].name, mint);
+            err = domain_add(s, &c->trap_domains[i], mint);
     return err;
 }
 

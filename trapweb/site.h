@@ -19,6 +19,7 @@
 struct site_domain {
     struct bytes name;
     struct mint_domain tweak;
+    const struct conf_trap_domain *conf;
 };
 struct site {
     uint32_t index;

@@ -78,6 +78,17 @@ const struct conf_trap_domain *config_trap_domain(const struct config *c, struct
     return NULL;
 }
 
+static int reserved_cmp(const void *key, const void *element)
+{
+    return conf_name_cmp(*(const struct bytes *)key, bytes_str(*(char *const *)element));
+}
+
+bool config_is_reserved(const struct conf_trap_domain *d, struct bytes local)
+{
+    return d->reserved.n > 0 &&
+           bsearch(&local, d->reserved.v, d->reserved.n, sizeof d->reserved.v[0], reserved_cmp) != NULL;
+}
+
 const struct conf_policy *config_policy(const struct config *c, const char *name)
 {
     for (size_t i = 0; i < c->policy_count; i++)

@@ -14,6 +14,7 @@ static const char *const forms[CONF_TYPES] = {
     [CONF_HOST] = "a host name like \"mx.example.net\"",
     [CONF_DOMAIN] = domain_form,
     [CONF_DOMAINS] = domain_form,
+    [CONF_LOCALS] = "the part of an address before the \"@\", without quotes, at most 64 characters",
     [CONF_ADDRESS] = "an address like \"sales@example.net\", without quotes inside",
     [CONF_SOCKET] = "a path that begins with \"/\", or IP:PORT, or \"\"",
     [CONF_ENDPOINTS] = "IP:PORT like \"127.0.0.1:8080\" or \"[::]:25\"",

@@ -102,6 +102,32 @@ static void default_unknown(const struct check *k)
     }
 }
 
+static int text_cmp(const void *a, const void *b)
+{
+    return conf_name_cmp(bytes_str(*(char *const *)a), bytes_str(*(char *const *)b));
+}
+
+/* No trap may be reserved in its domain. trap_domains is sorted by now. */
+static enum trap_err check_reserved(const struct check *k)
+{
+    for (size_t i = 0; i < k->c->trap_domain_count; i++) {
+        struct strings *const names = &k->c->trap_domains[i].reserved;
+        if (names->n > 1)
+            qsort(names->v, names->n, sizeof names->v[0], text_cmp);
+    }
+    for (size_t i = 0; i < k->c->trap_count; i++) {
+        const struct bytes address = bytes_str(k->c->traps[i].address);
+        const size_t at = bytes_rfind(address, '@');
+        const struct conf_trap_domain *const d = config_trap_domain(k->c, bytes_skip(address, at + 1));
+
+        if (d != NULL && config_is_reserved(d, bytes_take(address, at)))
+            FAIL(k, conf_line(k->r, "trap", i, NULL),
+                 "trap \"%s\": the name is reserved in its trap_domain block; remove one of the two",
+                 k->c->traps[i].address);
+    }
+    return TRAP_OK;
+}
+
 /* trap_domains is sorted by now. */
 static enum trap_err check_sites(const struct check *k)
 {
@@ -280,7 +306,9 @@ enum trap_err conf_check(struct config *c, const struct conf_reader *r, int *lin
     default_unknown(&k);
     if (c->trap_domain_count > 0) /* from here on an index is not the file's any more */
         qsort(c->trap_domains, c->trap_domain_count, sizeof c->trap_domains[0], domain_cmp);
-    err = check_sites(&k);
+    err = check_reserved(&k);
+    if (err == TRAP_OK)
+        err = check_sites(&k);
     if (err == TRAP_OK)
         err = check_policies(&k);
     if (err == TRAP_OK)

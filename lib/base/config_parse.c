@@ -192,26 +192,44 @@ static bool is_atext(uint8_t c) /* RFC 5322 3.2.3, ASCII only */
     return ascii_is_alnum(c) || bytes_find(specials, c) < specials.n;
 }
 
+/* RFC 5322 3.2.3: dot-atom. */
+static bool is_dot_atom(struct bytes text)
+{
+    struct bytes atom;
+
+    if (text.n == 0 || text.p[text.n - 1] == '.')
+        return false;
+    while (bytes_split(&text, '.', &atom)) {
+        if (atom.n == 0)
+            return false;
+        for (size_t i = 0; i < atom.n; i++)
+            if (!is_atext(atom.p[i]))
+                return false;
+    }
+    return true;
+}
+
+static enum trap_err parse_local(const struct conf_key *key, struct bytes in, union conf_value *out,
+                                 struct err_text *why)
+{
+    (void)why;
+    if (in.n > key->max)
+        return TRAP_ERANGE;
+    out->text = in;
+    return is_dot_atom(in) ? TRAP_OK : TRAP_EINVAL;
+}
+
 static enum trap_err parse_address(const struct conf_key *key, struct bytes in, union conf_value *out,
                                    struct err_text *why)
 {
     static const struct conf_key domain = { .type = CONF_DOMAIN, .min = 1, .max = 253 };
     const size_t at = bytes_rfind(in, '@');
-    struct bytes rest = bytes_take(in, at);
-    struct bytes atom;
     union conf_value name;
 
     if (in.n > key->max || at > 64)
         return TRAP_ERANGE;
-    if (at == in.n || at == 0 || in.p[at - 1] == '.')
+    if (at == in.n || !is_dot_atom(bytes_take(in, at)))
         return TRAP_EINVAL;
-    while (bytes_split(&rest, '.', &atom)) {
-        if (atom.n == 0)
-            return TRAP_EINVAL;
-        for (size_t i = 0; i < atom.n; i++)
-            if (!is_atext(atom.p[i]))
-                return TRAP_EINVAL;
-    }
     if (parse_domain(&domain, bytes_skip(in, at + 1), &name, why) != TRAP_OK)
         return TRAP_EINVAL;
     out->text = bytes_take(in, at + 1 + name.text.n);
@@ -296,7 +314,7 @@ static parse_fn *const parsers[CONF_TYPES] = {
     [CONF_WORD] = parse_word,       [CONF_HOST] = parse_host,          [CONF_DOMAIN] = parse_domain,
     [CONF_ADDRESS] = parse_address, [CONF_SOCKET] = parse_socket,      [CONF_PATHS] = parse_path,
     [CONF_DOMAINS] = parse_domain,  [CONF_ENDPOINTS] = parse_endpoint, [CONF_PREFIXES] = parse_prefix,
-    [CONF_TRUSTED] = parse_trusted,
+    [CONF_TRUSTED] = parse_trusted, [CONF_LOCALS] = parse_local,
 };
 
 static bool is_printable(struct bytes s)

@@ -32,6 +32,7 @@ enum {
     DOMAIN_MAX = 253,
     ZONE_MAX = 180,
     WORD_MAX = 63,
+    LOCAL_MAX = 64,
     PATH_MAX_BYTES = 900,
     TERMS_MAX = 2000,
     TXT_MAX = 200
@@ -101,6 +102,9 @@ static const struct conf_key trap_domain_keys[] = {
           "Answer to a recipient that is no trap. Without this key: \"accept\" for pristine and recycled "
           "domains, where each "
           "recipient is a trap, \"reject\" for minted and typo ones."),
+    KEY("reserved", CONF_LOCALS, NULL, 1, LOCAL_MAX, conf_trap_domain, reserved,
+        "Names in this domain that are never made into a trap address nor taken for one, such as your own "
+        "mailboxes where the domain receives real mail, too; `trapline check-map` finds those that matter."),
 };
 
 static const struct conf_key trap_title =
@@ -322,7 +326,7 @@ const struct conf_section conf_sections[] = {
       .parent = "",
       KEYS(trap_domain_keys),
       TITLED(trap_domain_title, conf_trap_domain, trap_domains, trap_domain_count),
-      .doc = "A domain all of whose mail comes here." },
+      .doc = "A domain all of whose mail comes here, or the mail to its unknown recipients." },
     { .name = "trap",
       .parent = "",
       KEYS(trap_keys),

@@ -33,6 +33,7 @@ enum conf_type {
     CONF_SOCKET,    /* char *, "", a path or IP:PORT */
     CONF_PATHS,     /* struct strings */
     CONF_DOMAINS,   /* struct strings */
+    CONF_LOCALS,    /* struct strings: local parts, lower case */
     CONF_ENDPOINTS, /* struct endpoints */
     CONF_PREFIXES,  /* struct prefix_set */
     CONF_TRUSTED,   /* struct prefix_set whose members may name another client: nothing wide */

@@ -182,6 +182,7 @@ static const struct {
     [CONF_SOCKET] = { store_text, free_text, false },
     [CONF_PATHS] = { append_text, free_strings, true },
     [CONF_DOMAINS] = { append_name, free_strings, true },
+    [CONF_LOCALS] = { append_name, free_strings, true },
     [CONF_ENDPOINTS] = { append_endpoint, free_endpoints, true },
     [CONF_PREFIXES] = { append_prefix, free_prefixes, true },
     [CONF_TRUSTED] = { append_prefix, free_prefixes, true },

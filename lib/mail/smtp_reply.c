@@ -25,6 +25,7 @@ static const struct bytes lines[SMTP_REPLIES] = {
     [SMTP_REPLY_NO_STORAGE] = LINE("452 4.3.1 Insufficient system storage, try again later"),
     [SMTP_REPLY_TOO_MANY_RECIPIENTS] = LINE("452 4.5.3 Too many recipients"),
     [SMTP_REPLY_NO_TLS] = LINE("454 4.7.0 TLS not available, try again later"),
+    [SMTP_REPLY_NOT_NOW] = LINE("450 4.2.0 Not available now, try again later"),
 
     [SMTP_REPLY_LINE_TOO_LONG] = LINE("500 5.5.2 Line too long"),
     [SMTP_REPLY_BAD_OCTET] = LINE("500 5.5.2 Control character in command"),

@@ -4,7 +4,7 @@
  * Parts:   trap domains, static traps and trap_file of the configuration, in memory; and
  *          state_dir/snap/traps, a snapshot of the traps that acts added and retired (made by the command
  *          line after such an act), loaded anew when it changes. A retired trap wins over all, a retired
- *          domain over all of it. A daemon needs no other program to have run.
+ *          domain over all of it, and a name that its domain reserves over these. A daemon needs no other program to have run.
  * Snapshot: header (magic, version, count, table size, checksum), open-addressing table of keyed hashes,
  *           records; little endian;
  *          checked as a whole when it is loaded: a damaged one is refused, the last good one stays.
@@ -29,6 +29,7 @@ enum trapdir_answer {
 struct trapdir_result {
     enum trapdir_answer answer;
     uint8_t rcpt_class;                    /* with TRAPDIR_TRAP: enum rcpt_class, | RCPT_CATCHALL */
+    bool retired; /* with TRAPDIR_UNKNOWN: it was a trap, or its domain was, until an act ended it */
     const struct conf_trap_domain *domain; /* NULL when the domain is not a configured trap domain */
 };
 

@@ -8,10 +8,14 @@ static char minted[] = "quellwerft.example", accepting[] = "old-brand.example", 
             open_minted[] = "open.example";
 static char pristine[] = "sales@shop.example", in_minted[] = "info@quellwerft.example",
             in_typo[] = "x@typo.example";
-static struct conf_trap_domain domains[] = { { minted, CLASS_MINTED, false },
-                                             { accepting, CLASS_RECYCLED, true },
-                                             { rejecting, CLASS_TYPO, false },
-                                             { open_minted, CLASS_MINTED, true } };
+static char own_name[] = "anna", own_other[] = "berta";
+static char *own_names[] = { own_name, own_other };
+static struct conf_trap_domain domains[] = {
+    { .name = minted, .klass = CLASS_MINTED, .reserved = { own_names, 2 } },
+    { .name = accepting, .klass = CLASS_RECYCLED, .unknown_accept = true, .reserved = { own_names, 1 } },
+    { .name = rejecting, .klass = CLASS_TYPO },
+    { .name = open_minted, .klass = CLASS_MINTED, .unknown_accept = true },
+};
 static struct conf_trap traps[] = { { pristine, CLASS_PRISTINE },
                                     { in_minted, CLASS_PRISTINE },
                                     { in_typo, CLASS_TYPO } };
@@ -58,6 +62,11 @@ static void test_configuration(void **state)
         { "Anybody", "QUELLWERFT.Example", TRAPDIR_MINTED_DOMAIN, 0, 0 },
         { "anybody", "open.example", TRAPDIR_MINTED_DOMAIN, 0, 3 },
         { "info", "quellwerft.example", TRAPDIR_TRAP, RCPT_PRISTINE, 0 },
+        { "anna", "quellwerft.example", TRAPDIR_UNKNOWN, 0, 0 }, /* reserved */
+        { "Berta", "QuellWerft.example", TRAPDIR_UNKNOWN, 0, 0 },
+        { "anna", "old-brand.example", TRAPDIR_UNKNOWN, 0, 1 },
+        { "berta", "old-brand.example", TRAPDIR_TRAP, RCPT_RECYCLED | RCPT_CATCHALL, 1 },
+        { "anna", "open.example", TRAPDIR_MINTED_DOMAIN, 0, 3 },
         { "anybody", "old-brand.example", TRAPDIR_TRAP, RCPT_RECYCLED | RCPT_CATCHALL, 1 },
         { "x", "typo.example", TRAPDIR_TRAP, RCPT_TYPO, 2 },
         { "X", "TYPO.example", TRAPDIR_TRAP, RCPT_TYPO, 2 },

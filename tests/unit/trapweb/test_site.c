@@ -58,9 +58,9 @@ static void test_host_limit(void **state)
 }
 
 static struct conf_trap_domain domains[] = {
-    { (char *)(uintptr_t)"one.net", CLASS_MINTED, false },
-    { (char *)(uintptr_t)"old.net", CLASS_RECYCLED, true },
-    { (char *)(uintptr_t)"two.net", CLASS_MINTED, false },
+    { .name = (char *)(uintptr_t)"one.net", .klass = CLASS_MINTED, .unknown_accept = false },
+    { .name = (char *)(uintptr_t)"old.net", .klass = CLASS_RECYCLED, .unknown_accept = true },
+    { .name = (char *)(uintptr_t)"two.net", .klass = CLASS_MINTED, .unknown_accept = false },
 };
 static char *only_two[] = { (char *)(uintptr_t)"two.net" };
 

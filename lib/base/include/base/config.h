@@ -42,6 +42,7 @@ struct conf_trap_domain {
     char *name;              /* lower case, no trailing dot */
     enum trap_class klass;
     bool unknown_accept;     /* `unknown = accept`; default: accept for recycled and pristine, reject for minted and typo */
+    struct strings reserved; /* local parts that are never minted and never a trap; lower case, sorted */
 };
 struct conf_trap {
     char *address;           /* lower case local@domain */
@@ -166,6 +167,8 @@ void config_free(struct config **c);
 
 /* Any case; NULL where it is none. O(log n). */
 const struct conf_trap_domain *config_trap_domain(const struct config *c, struct bytes name);
+/* Any case; O(log n). */
+bool config_is_reserved(const struct conf_trap_domain *d, struct bytes local);
 /* A policy of this configuration, else the preset of that name, else NULL. */
 const struct conf_policy *config_policy(const struct config *c, const char *name);
 
