@@ -105,7 +105,10 @@ struct bytes forward_helo(const struct session *s)
 
 uint32_t forward_flags(const struct session *s)
 {
-    enum { FROM_SESSION = HIT_TLS | HIT_XCLIENT | HIT_PROXY | HIT_EARLY_TALK | HIT_PIPELINED | HIT_CUT | HIT_INJECTED };
+    enum {
+        FROM_SESSION =
+            HIT_TLS | HIT_XCLIENT | HIT_PROXY | HIT_EARLY_TALK | HIT_PIPELINED | HIT_CUT | HIT_INJECTED
+    };
     const struct smtp_xclient *said;
 
     if (s->forward == NULL)
