@@ -128,6 +128,22 @@ static enum trap_err check_reserved(const struct check *k)
     return TRAP_OK;
 }
 
+static enum trap_err default_after_data(const struct check *k)
+{
+    for (size_t i = 0; i < k->c->trap_domain_count; i++) {
+        struct conf_trap_domain *const d = &k->c->trap_domains[i];
+
+        if (!conf_is_set(k->r, "trap_domain", i, "after_data"))
+            d->after_data_reject = d->klass != CLASS_MINTED && k->c->smtp.after_data_reject;
+        else if (d->klass == CLASS_MINTED && d->after_data_reject)
+            FAIL(k, conf_line(k->r, "trap_domain", i, "after_data"),
+                 "trap_domain \"%s\": after_data = \"reject\" is not for minted domains: list cleaners would drop "
+                 "each of its addresses; allowed: accept",
+                 d->name);
+    }
+    return TRAP_OK;
+}
+
 /* trap_domains is sorted by now. */
 static enum trap_err check_sites(const struct check *k)
 {
@@ -304,6 +320,9 @@ enum trap_err conf_check(struct config *c, const struct conf_reader *r, int *lin
     if (err != TRAP_OK)
         return err;
     default_unknown(&k);
+    err = default_after_data(&k);
+    if (err != TRAP_OK)
+        return err;
     if (c->trap_domain_count > 0) /* from here on an index is not the file's any more */
         qsort(c->trap_domains, c->trap_domain_count, sizeof c->trap_domains[0], domain_cmp);
     err = check_reserved(&k);

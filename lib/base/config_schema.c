@@ -35,7 +35,8 @@ enum {
     LOCAL_MAX = 64,
     PATH_MAX_BYTES = 900,
     TERMS_MAX = 2000,
-    TXT_MAX = 200
+    TXT_MAX = 200,
+    URL_MAX = 300
 };
 
 static const struct conf_word domain_classes[] = { { "minted", CLASS_MINTED },
@@ -52,6 +53,7 @@ static const struct conf_word on_off[] = { { "on", 0 }, { "off", 1 }, { NULL, 0 
 static const struct conf_word tls_versions[] = {
     { "1.0", 0x0301 }, { "1.1", 0x0302 }, { "1.2", 0x0303 }, { "1.3", 0x0304 }, { NULL, 0 }
 };
+static const struct conf_word off_on[] = { { "off", 0 }, { "on", 1 }, { NULL, 0 } };
 static const struct conf_word shadow_live[] = { { "shadow", 0 }, { "live", 1 }, { NULL, 0 } };
 static const struct conf_word levels[] = { { "error", LOG_ERROR },
                                            { "warning", LOG_WARNING },
@@ -105,6 +107,9 @@ static const struct conf_key trap_domain_keys[] = {
     KEY("reserved", CONF_LOCALS, NULL, 1, LOCAL_MAX, conf_trap_domain, reserved,
         "Names in this domain that are never made into a trap address nor taken for one, such as your own "
         "mailboxes where the domain receives real mail, too; `trapline check-map` finds those that matter."),
+    WORDS("after_data", CONF_BOOL, NULL, accept_reject, conf_trap_domain, after_data_reject,
+          "Answer to a message for a trap of this domain after it is on record; see smtp.after_data, which is the "
+          "default. Not for minted domains, which always accept."),
 };
 
 static const struct conf_key trap_title =
@@ -178,8 +183,10 @@ static const struct conf_key smtp_keys[] = {
     KEY("hostname", CONF_HOST, NULL, 1, DOMAIN_MAX, config, smtp.hostname,
         "Name in the greeting. Without this key: the machine's own name."),
     WORDS("after_data", CONF_BOOL, "accept", accept_reject, config, smtp.after_data_reject,
-          "Answer to a message for a trap after it is on record. \"reject\" tells the sender's list cleaner "
-          "which address to drop."),
+          "Answer to a message for a static trap after it is on record. \"reject\" is 550 5.7.1; it tells the "
+          "sender's list cleaner which address to drop. Messages for minted traps are always accepted."),
+    KEY("lookup_url", CONF_TEXT, "", 0, URL_MAX, config, smtp.lookup_url,
+        "Page that explains a listing, told with \"reject\"; \"$\" stands for the client's address."),
     KEY("sessions_max", CONF_U32, "15000", 1, 1000000, config, smtp.sessions_max,
         "Open sessions in all; more get 421."),
     KEY("sessions_per_ip", CONF_U32, "50", 1, 1000000, config, smtp.sessions_per_ip,
@@ -202,6 +209,17 @@ static const struct conf_key smtp_keys[] = {
         "Longest session; then 421."),
     KEY("data_rate_min", CONF_U32, "0", 0, 1000000, config, smtp.data_rate_min,
         "Fewest bytes a second in a message, on average; then 421. 0: no limit."),
+    WORDS("tarpit", CONF_BOOL, "off", off_on, config, smtp.tarpit,
+          "Slows down clients that are on a live zone. Their mail may then never arrive: evidence is lost for "
+          "their time."),
+    KEY("tarpit_delay", CONF_SPAN, "5s", 0, 10 * MS_MIN, config, smtp.tarpit_delay,
+        "How long each reply to such a client waits."),
+    KEY("tarpit_stutter", CONF_SPAN, "1s", 0, 1 * MS_MIN, config, smtp.tarpit_stutter,
+        "Time between two bytes of a reply. 0: the whole reply at once."),
+    KEY("tarpit_max", CONF_SPAN, "5m", 1 * MS_S, 1 * MS_D, config, smtp.tarpit_max,
+        "A session is slow for this long, then it goes on at full speed."),
+    KEY("tarpit_sessions", CONF_U32, "500", 1, 1000000, config, smtp.tarpit_sessions,
+        "Slow sessions at once; further ones are served at full speed."),
     KEY("commit_wait", CONF_SPAN, "30s", 100, 10 * MS_MIN, config, smtp.commit_wait,
         "How long the end of a message waits until it is on disk; then 452."),
     KEY("hits_per_sender_hour", CONF_U32, "200", 0, 1000000000, config, smtp.hits_per_sender_hour,

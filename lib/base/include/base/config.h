@@ -43,6 +43,7 @@ struct conf_trap_domain {
     enum trap_class klass;
     bool unknown_accept;     /* `unknown = accept`; default: accept for recycled and pristine, reject for minted and typo */
     struct strings reserved; /* local parts that are never minted and never a trap; lower case, sorted */
+    bool after_data_reject;  /* default: that of smtp; never for minted ones */
 };
 struct conf_trap {
     char *address;           /* lower case local@domain */
@@ -73,7 +74,12 @@ struct conf_smtp {
     char *socketmap_listen;
     struct prefix_set proxy_from, xclient_from, xforward_from;
     char *hostname;
-    bool after_data_reject;          /* after_data = "accept" | "reject" */
+    bool after_data_reject;          /* after_data = "accept" | "reject": static traps of no configured trap domain */
+    char *lookup_url;                /* told with a reject; "$" = the client's address; "" = none */
+    bool tarpit;
+    span_t tarpit_delay, tarpit_stutter; /* before a reply; between its bytes */
+    span_t tarpit_max;                   /* of one session */
+    uint32_t tarpit_sessions;            /* at once */
     uint32_t sessions_max, sessions_per_ip;      /* 421 */
     uint32_t commands_max, errors_max;           /* 421 */
     uint32_t recipients_max;                     /* 452 4.5.3 */
