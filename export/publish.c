@@ -213,6 +213,7 @@ static void remember(struct run *r)
         }
     p->serial_last = r->serial;
     p->withdrawn_told = true;
+    p->listed_due = true;
 }
 
 /* Step 3. */
@@ -300,5 +301,6 @@ enum trap_err publisher_run(struct publisher *p, struct publish_input *in, struc
         *out = result;
 out:
     run_free(&r);
+    publisher_listed(p, in->as_of);
     return err;
 }

@@ -27,6 +27,8 @@ struct publisher {
     wall_t shown_as_of;   /* when the shown entries were last computed */
     bool unfinished;      /* a run failed: recover before the next one */
     bool withdrawn_told;  /* removals of datasets that left the configuration are on record */
+    bool listed_due;      /* snap/listed is older than `shown` */
+    mono_t listed_next; /* not before */
 };
 
 /* recover.c: finishes or discards what a crash left, finds the current set and the highest serial. */
@@ -39,6 +41,10 @@ void publisher_prune(const struct publisher *p);
 /* DIR/<serial> */
 TRAP_NODISCARD enum trap_err publisher_set_dir(const struct publisher *p, uint32_t serial,
                                                char out[PATH_TEXT_MAX], struct err_text *why);
+
+/* listed_out.c: what is on the live zones, for a sink with a tarpit; writing it takes at most 0.5 % of the time.
+ * Problems are logged: nothing that is published depends on it. */
+void publisher_listed(struct publisher *p, wall_t as_of);
 
 /* One run: what it decided and made. */
 struct run {

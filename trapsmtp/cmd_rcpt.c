@@ -32,6 +32,7 @@ static enum step accept_recipient(struct session *s, const struct smtp_path *pat
         return STEP_CLOSE;
     case MESSAGE_ADDED:
         s->commands_left++; /* recipients have a limit of their own */
+        s->message->taken_count += r->refused_after_data ? 0 : 1;
         break;
     case MESSAGE_TWICE:
         break;

@@ -54,6 +54,6 @@ enum step cmd_xclient(struct session *s, struct bytes argument)
         session_close_after(s, SMTP_REPLY_TOO_MANY_CONNECTIONS, "sessions_per_ip");
         return STEP_CLOSE;
     }
-    reply_greeting(s);
+    session_greet(s);
     return STEP_CONTINUE;
 }

@@ -10,9 +10,10 @@
 
 #include <stdlib.h>
 
+/* One recipient that takes it is enough. */
 static bool is_rejected(const struct message *m)
 {
-    return m->server->config->smtp.after_data_reject && m->role_count == 0 && !m->relayed;
+    return m->taken_count == 0 && m->role_count == 0 && !m->relayed;
 }
 
 /* Fills in the hit. What it points to lives in the message. */

@@ -106,8 +106,8 @@ struct bytes forward_helo(const struct session *s)
 uint32_t forward_flags(const struct session *s)
 {
     enum {
-        FROM_SESSION =
-            HIT_TLS | HIT_XCLIENT | HIT_PROXY | HIT_EARLY_TALK | HIT_PIPELINED | HIT_CUT | HIT_INJECTED
+        FROM_SESSION = HIT_TLS | HIT_XCLIENT | HIT_PROXY | HIT_EARLY_TALK | HIT_PIPELINED | HIT_CUT |
+                       HIT_INJECTED | HIT_TARPIT
     };
     const struct smtp_xclient *said;
 
@@ -115,8 +115,9 @@ uint32_t forward_flags(const struct session *s)
         return (s->tally.flags & FROM_SESSION) | (s->esmtp ? HIT_ESMTP : 0u);
     said = &s->forward->said;
     return HIT_XFORWARD | (said->cut ? HIT_CUT : 0u) |
-           ((said->given & SMTP_XCLIENT_PROTO) == 0 ? 0u
-                                                    : (said->esmtp ? HIT_ESMTP : 0u) | (said->tls ? HIT_TLS : 0u));
+           ((said->given & SMTP_XCLIENT_PROTO) == 0
+                ? 0u
+                : (said->esmtp ? HIT_ESMTP : 0u) | (said->tls ? HIT_TLS : 0u));
 }
 
 /* ---- answers ---- */

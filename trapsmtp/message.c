@@ -34,7 +34,7 @@ struct message *message_new(struct server *server, struct session *session)
     m->queued = m->counted = m->in_record = m->relayed = m->too_big = m->copy_failed = false;
     m->result = TRAP_OK;
     m->reverse_path_len = 0;
-    m->rcpt_count = m->trap_count = m->role_count = 0;
+    m->rcpt_count = m->trap_count = m->role_count = m->taken_count = 0;
     m->flags = 0;
     m->body = SMTP_BODY_7BIT;
     m->size = m->received = 0;

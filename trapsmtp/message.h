@@ -59,6 +59,7 @@ struct message {
     struct rcpt *rcpts;
     uint32_t rcpt_count, rcpt_cap;
     uint32_t trap_count, role_count;
+    uint32_t taken_count; /* recipients for which after_data = "accept" */
     struct hit_rcpt *hit_rcpts; /* made at submission, rcpt_cap long */
     enum smtp_body body;        /* what MAIL declared */
     bool relayed;               /* a front MX passes it on: never 5xx (forward.h) */

@@ -42,7 +42,7 @@ static void begin(struct session *s, const struct proxy_header *h, struct bytes 
         session_note(s, HIT_EARLY_TALK);
     }
     if (room)
-        reply_greeting(s);
+        session_greet(s);
     else
         session_close_after(s, SMTP_REPLY_TOO_MANY_CONNECTIONS, "sessions_per_ip");
 }

@@ -23,6 +23,12 @@ static bool is_role_of_host(const struct server *server, struct bytes local, str
            (bytes_ieq(local, BYTES("postmaster")) || bytes_ieq(local, BYTES("abuse")));
 }
 
+/* Never for minted domains (the configuration sees to it). */
+static bool refused_after_data(const struct server *server, const struct trapdir_result *found)
+{
+    return found->domain != NULL ? found->domain->after_data_reject : server->config->smtp.after_data_reject;
+}
+
 struct recipient recipient_find(struct server *server, const struct smtp_path *path)
 {
     struct recipient r = { .kind = RECIPIENT_FOREIGN, .domain = path->domain };
@@ -33,6 +39,7 @@ struct recipient recipient_find(struct server *server, const struct smtp_path *p
         r.domain = bytes_str(server->config->smtp.hostname);
     found = trapdir_find(server->trapdir, path->local, r.domain);
     minted = is_minted(server, &found, path->local, &server->window);
+    r.refused_after_data = refused_after_data(server, &found);
 
     switch (found.answer) {
     case TRAPDIR_FOREIGN:

@@ -21,7 +21,8 @@ enum recipient_kind {
 struct recipient {
     enum recipient_kind kind;
     uint8_t klass;       /* enum rcpt_class, with RECIPIENT_TRAP */
-    struct bytes domain; /* of the address as it is recorded */
+    bool refused_after_data; /* after_data = "reject" */
+    struct bytes domain;     /* of the address as it is recorded */
 };
 
 struct recipient recipient_find(struct server *server, const struct smtp_path *path);

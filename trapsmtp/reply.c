@@ -4,6 +4,7 @@
 #include "server.h"
 #include "session.h"
 #include "tls.h"
+#include "tarpit.h"
 #include "transport.h"
 
 #include <errno.h>
@@ -40,9 +41,15 @@ static bool keep(struct session *s, struct bytes rest)
 bool reply_flush(struct session *s)
 {
     struct output *out = &s->server->output;
-    struct bytes rest;
+    struct bytes rest = bytes_of(out->p, out->n);
     bool ok = true;
 
+    if (out->n > 0 && tarpit_hold(s)) {
+        out->n = 0;
+        return keep(s, rest);
+    }
+    if (s->dripping)
+        return true;
     if (s->unsent.n > 0) {
         rest = buf_bytes(&s->unsent);
         ok = send_some(s, &rest);
@@ -77,6 +84,27 @@ void reply(struct session *s, enum smtp_reply r)
 static void reply_text(struct session *s, const char *text)
 {
     reply_bytes(s, bytes_str(text));
+}
+
+void reply_refused(struct session *s)
+{
+    const char *url = s->server->config->smtp.lookup_url;
+    const struct bytes line = smtp_reply_line(SMTP_REPLY_REFUSED);
+    char client[IP_TEXT_MAX];
+
+    if (url[0] == '\0') {
+        reply_bytes(s, line);
+        return;
+    }
+    reply_bytes(s, bytes_take(line, line.n - 2));
+    reply_text(s, ", see ");
+    (void)ip_text(s->client, client);
+    for (const char *p = url; *p != '\0'; p++)
+        if (*p == '$')
+            reply_text(s, client);
+        else
+            reply_bytes(s, bytes_of(p, 1));
+    reply_text(s, "\r\n");
 }
 
 void reply_greeting(struct session *s)

@@ -22,6 +22,8 @@ struct output {
 void reply(struct session *s, enum smtp_reply r);
 /* Text put together by the caller, whole lines. */
 void reply_bytes(struct session *s, struct bytes text);
+/* SMTP_REPLY_REFUSED, with lookup_url for this client. */
+void reply_refused(struct session *s);
 /* "220 hostname ESMTP" and the lines of EHLO. */
 void reply_greeting(struct session *s);
 void reply_ehlo(struct session *s);

@@ -109,6 +109,8 @@ static void on_tick(struct loop_timer *t)
     trapdir_refresh(server->trapdir);
     refresh_window(server);
     refresh_tls(server, false);
+    if (server->config->smtp.tarpit)
+        listed_refresh(&server->listed);
     listeners_wake(server);
     evidence_retry(server);
     loop_timer_start(server->loop, t, SPAN_MS(TICK_MS));
@@ -184,6 +186,8 @@ static enum trap_err open_all(struct server *server, struct err_text *why)
         err = open_loop(server);
     if (err == TRAP_OK)
         err = trapdir_new(config, &server->trapdir, why);
+    if (err == TRAP_OK && config->smtp.tarpit)
+        listed_refresh(&server->listed);
     if (err == TRAP_OK)
         err = open_mint(server, why);
     if (err == TRAP_OK && !config->smtp.tls_off)
@@ -205,6 +209,7 @@ enum trap_err server_new(const struct config *config, struct server **out, struc
         return TRAP_ENOMEM;
     server->config = config;
     server->queue_tail = &server->queue_head;
+    listed_init(&server->listed, config->state_dir, config->export.stale_after);
     err = mpsc_init(&server->completions, SIZE_MAX / 2);
     if (err != TRAP_OK) {
         free(server);
@@ -233,6 +238,7 @@ void server_free(struct server **out)
     session_free_dead(server);
     tls_free(&server->tls);
     trapdir_free(&server->trapdir);
+    listed_free(&server->listed);
     mint_free(&server->mint);
     free(server->mint_domains);
     limits_free(&server->limits);

@@ -19,6 +19,7 @@
 #include <mail/mint.h>
 #include <store/epochs.h>
 #include <store/hit_log.h>
+#include <store/listed.h>
 #include <store/trapdir.h>
 
 enum { READ_BYTES = 64 * 1024 };
@@ -53,7 +54,8 @@ struct server {
 
     struct session *sessions; /* all that are not freed, newest first */
     struct session *dead;     /* ended: freed after the present batch of events */
-    size_t session_count;
+    size_t session_count, slow_sessions;
+    struct listed listed; /* who is slowed down */
     uint64_t last_session_id;
     uint64_t refused; /* connections over a limit since the last tick */
 

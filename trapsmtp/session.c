@@ -27,6 +27,7 @@
 #include "forward.h"
 #include "proxy.h"
 #include "server.h"
+#include "tarpit.h"
 #include "session_record.h"
 #include "session_tls.h"
 #include "transport.h"
@@ -114,6 +115,12 @@ void session_reset(struct session *s)
     s->message = NULL;
     forward_end(s);
     s->state = SESSION_READY;
+}
+
+void session_greet(struct session *s)
+{
+    tarpit_begin(s);
+    reply_greeting(s);
 }
 
 void session_begin_record(struct session *s)
@@ -259,6 +266,7 @@ void session_end(struct session *s, const char *reason)
     transport_close(s);
     if (s->in_limits)
         limits_leave(&server->limits, s->client);
+    tarpit_end(s);
     server->session_count--;
     free(s->kept);
     s->kept = NULL;
@@ -291,8 +299,11 @@ void session_message_done(struct session *s, struct message *m, enum smtp_reply 
         return;
     }
     s->state = SESSION_READY;
-    reply(s, answer); /* as long as it is known who is answered */
-    forward_end(s);
+    if (answer == SMTP_REPLY_REFUSED)
+        reply_refused(s);
+    else
+        reply(s, answer);
+    forward_end(s); /* behind the reply: as long as it is known who is answered */
 }
 
 void session_stop(struct session *s)
@@ -301,6 +312,7 @@ void session_stop(struct session *s)
         session_end(s, "shutdown");
     if ((s->state & (SESSION_TALKING | SESSION_CONTENT | SESSION_AUTH)) == 0)
         return;
+    tarpit_end(s);
     session_close_after(s, SMTP_REPLY_SHUTDOWN, "shutdown");
     session_turn(s, bytes_of(NULL, 0));
 }

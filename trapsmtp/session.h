@@ -84,6 +84,7 @@ struct session {
     bool greeted;       /* our greeting was given */
     bool front;         /* a front MX that passes on the mail of others: forward.h */
     bool heard;         /* something was received */
+    bool slow, dripping; /* tarpit.h */
     bool counted;       /* a message beyond hits_per_sender_hour is on record */
     const char *reason; /* why it ends; a constant */
 
@@ -98,6 +99,7 @@ struct session {
     mono_t armed;    /* when the timer will look; 0 = it does not run */
     mono_t data_started;    /* of the message, or of the chunk */
     uint64_t data_received; /* octets of it on the wire */
+    mono_t drip_at; /* the next byte of a slow reply */
 
     struct loop_io io;
     struct loop_timer timer;
@@ -150,6 +152,8 @@ void session_note(struct session *s, uint32_t hit_flags);
 /* The message is at its end: its answer is given and the session is READY. Outside of a turn
  * session_resume() must follow, unless the session is SESSION_ENDED (then it is gone). */
 void session_message_done(struct session *s, struct message *m, enum smtp_reply answer);
+/* The client is known: 220, at the pace that it gets. */
+void session_greet(struct session *s);
 /* The client's own commands of an open session count from here: a new id, a new record. */
 void session_begin_record(struct session *s);
 

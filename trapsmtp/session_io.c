@@ -6,6 +6,7 @@
 #include "server.h"
 #include "session.h"
 #include "session_tls.h"
+#include "tarpit.h"
 #include "transport.h"
 
 #include <base/log.h>
@@ -59,6 +60,10 @@ void session_await(struct session *s)
     const mono_t now = loop_now(s->server->loop);
     mono_t deadline = mono_add(now, conf->command_timeout);
 
+    if (s->dripping) {
+        set_deadline(s, s->drip_at, now);
+        return;
+    }
     switch ((enum session_state)s->state) {
     case SESSION_DATA:
     case SESSION_CHUNK:
@@ -96,8 +101,17 @@ void session_on_timer(struct loop_timer *t)
         set_deadline(s, s->deadline, now);
         return;
     }
+    if (s->dripping && now.ms < s->ends.ms) {
+        if (!tarpit_drip(s))
+            session_end(s, "connection lost");
+        else if (s->dripping)
+            session_await(s);
+        else
+            session_resume(s);
+        return;
+    }
     if (s->state == SESSION_CLOSING || s->unsent.n > 0) {
-        session_end(s, "client does not read");
+        session_end(s, s->dripping ? "session_max" : "client does not read");
         return;
     }
     if (s->state == SESSION_HANDSHAKE) {
@@ -193,8 +207,8 @@ static void keep(struct session *s, struct bytes in)
 /* Watches for what the session can use now: input, or room for output. */
 void session_watch(struct session *s)
 {
-    const bool writing = s->unsent.n > 0;
-    const bool reading = !writing && (s->state != SESSION_COMMIT || (s->watched & LOOP_READ) != 0);
+    const bool writing = s->unsent.n > 0 && !s->dripping;
+    const bool reading = s->unsent.n == 0 && (s->state != SESSION_COMMIT || (s->watched & LOOP_READ) != 0);
     const int events = transport_events(s, writing ? LOOP_WRITE : reading ? LOOP_READ : 0);
 
     if (events == s->watched)
@@ -347,7 +361,7 @@ void session_on_open(struct session *s)
             s->heard = true;
             session_note(s, HIT_EARLY_TALK);
         }
-        reply_greeting(s);
+        session_greet(s);
     }
     session_turn(s, in);
 }

@@ -292,6 +292,22 @@ static enum trap_err default_hostname(const struct check *k)
     return set_text(&k->c->smtp.hostname, text);
 }
 
+/* It stands in a reply: one word, one place for the client's address, and a line of less than 512 octets. */
+static enum trap_err check_lookup_url(const struct check *k)
+{
+    unsigned places = 0;
+
+    for (const char *p = k->c->smtp.lookup_url; *p != '\0'; p++) {
+        places += *p == '$';
+        if (*p <= ' ' || *p > '~' || places > 1)
+            FAIL(k, conf_line(k->r, "smtp", 0, "lookup_url"),
+                 "smtp.lookup_url: \"%s\" is not allowed; allowed: an address of printable ASCII without blanks, "
+                 "with \"$\" at most once",
+                 k->c->smtp.lookup_url);
+    }
+    return TRAP_OK;
+}
+
 static enum trap_err check_export(const struct check *k)
 {
     struct conf_export *const e = &k->c->export;
@@ -336,6 +352,8 @@ enum trap_err conf_check(struct config *c, const struct conf_reader *r, int *lin
         err = check_listeners(&k);
     if (err == TRAP_OK)
         err = check_tls(&k);
+    if (err == TRAP_OK)
+        err = check_lookup_url(&k);
     if (err == TRAP_OK)
         err = default_hostname(&k);
     if (err == TRAP_OK)

@@ -99,6 +99,12 @@ static void test_default_daemons(void **state)
     assert_string_equal(c->smtp.socketmap_listen, "");
     assert_true(strlen(c->smtp.hostname) > 0); /* the machine's own */
     assert_false(c->smtp.after_data_reject);
+    assert_string_equal(c->smtp.lookup_url, "");
+    assert_false(c->smtp.tarpit);
+    assert_span(c->smtp.tarpit_delay, SPAN_S(5));
+    assert_span(c->smtp.tarpit_stutter, SPAN_S(1));
+    assert_span(c->smtp.tarpit_max, SPAN_MIN(5));
+    assert_int_equal(c->smtp.tarpit_sessions, 500);
     assert_int_equal(c->smtp.sessions_max, 15000);
     assert_int_equal(c->smtp.sessions_per_ip, 50);
     assert_int_equal(c->smtp.commands_max, 1000);
@@ -135,7 +141,7 @@ static const char example[] =
     "trap_domain \"Example.NET.\"       { class = \"minted\"  unknown = \"reject\" }\n"
     "trap_domain \"old-brand.example\" { class = \"recycled\" }\n"
     "trap_domain \"typo.example\" { class = typo }\n"
-    "trap_domain \"fresh.example\" { class = pristine unknown = reject }\n"
+    "trap_domain \"fresh.example\" { class = pristine unknown = reject after_data = accept }\n"
     "trap_domain \"all.example\" { class = minted unknown = accept }\n"
     "trap \"Sales+x@Shop.example\"       { class = \"pristine\" }\n"
     "trap_file = \"/etc/trapline/traps\"\n"
@@ -184,6 +190,8 @@ static void test_example_traps(void **state)
         assert_string_equal(c->trap_domains[i].name, domains[i].name);
         assert_int_equal(c->trap_domains[i].klass, domains[i].klass);
         assert_int_equal(c->trap_domains[i].unknown_accept, domains[i].accept);
+        assert_int_equal(c->trap_domains[i].after_data_reject,
+                         domains[i].klass != CLASS_MINTED && strcmp(domains[i].name, "fresh.example") != 0);
     }
     assert_int_equal(c->trap_count, 1);
     assert_string_equal(c->traps[0].address, "sales+x@shop.example");
