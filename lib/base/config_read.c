@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { FILE_MAX_BYTES = 1024 * 1024, SECTIONS_MAX = 16, OPTIONS_MAX = 32 };
+enum { FILE_MAX_BYTES = 1024 * 1024, SECTIONS_MAX = 16, OPTIONS_MAX = 64 };
 
 /* What libconfuse keeps for us: one value of the file. */
 struct kept {
