@@ -115,7 +115,7 @@ static uint32_t big_endian_32(const uint8_t *p)
 static int read_header(const char *path, uint8_t head[HEADER_BYTES], int64_t *size_out)
 {
     sqlite3_vfs *const vfs = sqlite3_vfs_find(NULL);
-    sqlite3_file *const file = calloc(1, (size_t)vfs->szOsFile);
+    sqlite3_file *const file = vfs != NULL ? calloc(1, (size_t)vfs->szOsFile) : NULL; /* none: no memory */
     sqlite3_int64 size = 0;
     int rc = SQLITE_NOMEM;
 

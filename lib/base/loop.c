@@ -1,5 +1,7 @@
 #include <base/loop.h>
 
+#include "loop_memory.h"
+
 #include <ev.h>
 #include <stdlib.h>
 
@@ -53,8 +55,11 @@ enum trap_err loop_new(struct loop **out)
 {
     struct loop *const l = calloc(1, sizeof *l);
 
-    if (l == NULL)
+    if (l == NULL || loop_memory_reserve() != TRAP_OK) {
+        free(l);
         return TRAP_ENOMEM;
+    }
+    ev_set_allocator(loop_memory);
     /* NOENV: the environment chooses no backend. NOSIGMASK: signals are daemon.h's business. */
     l->ev = ev_loop_new(EVFLAG_NOENV | EVFLAG_NOSIGMASK | EVBACKEND_EPOLL);
     if (l->ev == NULL) {

@@ -24,6 +24,11 @@ def control_file(path):
         return mmap.mmap(f.fileno(), 4096)
 
 
+def both(a, b):
+    """Environment of a daemon behind two libraries."""
+    return {**a, **b, "LD_PRELOAD": a["LD_PRELOAD"] + ":" + b["LD_PRELOAD"]}
+
+
 class Clock:
     def __init__(self, build, installation):
         path = installation.top / "clock"

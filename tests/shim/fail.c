@@ -40,7 +40,7 @@ static bool fails(enum kind kind)
     const int64_t first = __atomic_load_n(&control->first, __ATOMIC_ACQUIRE);
     int64_t number;
 
-    if (first == 0 || (control->kinds & (uint64_t)kind) == 0)
+    if (first == 0 || control_looking != 0 || (control->kinds & (uint64_t)kind) == 0)
         return false;
     number = __atomic_add_fetch(&control->calls, 1, __ATOMIC_RELAXED);
     if (number < first || number - first >= control->count)

@@ -1,0 +1,85 @@
+"""The n-th allocation of a session fails, for each n; then that and all behind it: an answer for now or the end of that connection, never
+the end of the process, and what was accepted is on record. The next client is served in full."""
+import collections
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+
+from faillib import ALL, ALLOC, CONFIG, Faults, Session, check_alive, dialogue, sink, stored, testlib
+
+STEP = 7  # of the two thousand allocations of the start each seventh, to save time
+
+
+def sweep(t, faults, count, what):
+    n, quiet, played, accepted, refused = 0, 0, 0, [], 0
+    while quiet < 3:                         # the writer's own allocations come when they come: three without a failure are the end
+        n += 1
+        name = f"{what}{n}"
+        session = Session(t)
+        faults.arm(ALLOC, n, count)
+        played += session.play(dialogue(name))
+        calls, failed = faults.disarm()
+        quiet = 0 if failed else quiet + 1
+        accepted += session.accepted + check_alive(t, name)
+        refused += session.refused
+        assert n < 3000, "no end"
+    lost = set(accepted) - stored(t)
+    assert not lost, f"accepted and not on record: {sorted(lost)[:5]}"
+    print(f"{what}: {n} sessions of about {calls} allocations, {played} played to the end, {refused} refusals, {len(accepted)} messages")
+
+
+def start(t, faults):
+    with open(t.top / "log", "wb") as log:
+        return subprocess.Popen([str(t.bin / "trapsmtp"), "-c", str(t.conf)], stderr=log, env={**os.environ, **faults.env})
+
+
+def until_listening(t, faults):
+    """Allocations before the ports are bound: reading the configuration, which is libconfuse's affair and nobody's session."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", t.smtp_port))
+        taken.listen()
+        faults.arm(ALLOC, ALL)
+        assert start(t, faults).wait(20) == 69, t.log()
+        return faults.disarm()[0]
+
+
+def start_up(build):
+    """The n-th allocation of the start fails: an exit with a reason, or a daemon that works."""
+    ended = collections.Counter()
+    with testlib.Installation(build, config=CONFIG) as t:
+        faults = Faults(build, t)
+        first = n = until_listening(t, faults)
+        failed = 1
+        while failed:
+            n += STEP
+            faults.arm(ALLOC, n)
+            daemon = start(t, faults)
+            testlib.wait_for("a greeting or an end", lambda: daemon.poll() is not None or greeted(t), pause=0.002)
+            if daemon.poll() is None:
+                _, failed = faults.disarm()
+                daemon.terminate()
+                assert daemon.wait(20) == 0, (n, t.log())
+            ended[daemon.returncode] += 1
+            assert daemon.returncode == 0 or 64 <= daemon.returncode <= 78, f"allocation {n}: exit {daemon.returncode}\n{t.log()}"
+            assert daemon.returncode == 0 or t.log().strip(), f"allocation {n}: no reason given"
+    print(f"start: allocations {first} to {n}, exits {dict(ended)}")
+
+
+def greeted(t):
+    with contextlib.suppress(OSError), testlib.Smtp(t.smtp_port, timeout=5) as s:
+        return s.reply()[0] == 220
+
+
+def main(build):
+    start_up(build)
+    with sink(build, 'commit_wait = "10s"') as (t, faults):
+        sweep(t, faults, 1, "one")
+        sweep(t, faults, ALL, "all")
+        parts = [p for p in (t.dir / "postmaster").iterdir() if p.suffix != ".eml"]
+        assert not parts, parts
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
