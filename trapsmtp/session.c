@@ -91,7 +91,7 @@ void session_set_helo(struct session *s, struct bytes name)
     const size_t n = name.n < HELO_MAX ? name.n : HELO_MAX;
     uint8_t *copy = n > 0 ? malloc(n) : NULL;
 
-    if (name.n > HELO_MAX)
+    if (name.n > HELO_MAX || (copy == NULL && n > 0)) /* without memory it is cut to nothing */
         session_note(s, HIT_CUT);
     if (copy != NULL)
         memcpy(copy, name.p, n);
