@@ -96,6 +96,10 @@ static void test_default_daemons(void **state)
     assert_int_equal(c->smtp.proxy_from.n, 2); /* this machine */
     assert_true(prefix_set_has(&c->smtp.proxy_from, ip_v4(127, 200, 0, 1)));
     assert_false(prefix_set_has(&c->smtp.proxy_from, ip_v4(10, 0, 0, 1)));
+    assert_int_equal(c->smtp.tls_listen.n + c->smtp.tls_certificates.n, 0);
+    assert_false(c->smtp.tls_off);
+    assert_int_equal(c->smtp.tls_min, 0x0301);
+    assert_span(c->smtp.handshake_timeout, SPAN_S(30));
     assert_string_equal(c->smtp.socketmap_listen, "");
     assert_true(strlen(c->smtp.hostname) > 0); /* the machine's own */
     assert_false(c->smtp.after_data_reject);

@@ -96,6 +96,11 @@ static const struct {
       "127.0.0.1 port 80 is already in web.listen" },
     { "smtp { listen = {\"[::]:25\",\n\"[::]:25\"} }", 1,
       "smtp.listen: :: port 25 is already in smtp.listen" },
+    { "smtp {\n listen = {\"[::]:25\"}\n tls_listen = {\"[::]:25\"} }", 3,
+      "smtp.tls_listen: :: port 25 is already in smtp.listen" },
+    { "smtp {\n tls = \"off\"\n tls_listen = {\"[::]:465\"} }", 3,
+      "smtp.tls_listen: needs smtp.tls = \"on\"" },
+    { "smtp { tls_min = \"0.9\" }", 1, "tls_min: \"0.9\" is not allowed; allowed: 1.0, 1.1, 1.2, 1.3" },
     /* numbers, spans, sizes */
     { "node_id = one", 1, "node_id: \"one\" is not allowed; allowed: a whole number from 1 to 255" },
     { "node_id = 0", 1, "allowed: a whole number from 1 to 255" },
@@ -177,8 +182,9 @@ static const struct {
       "reserved: \"a@b.example\" is not allowed; allowed: the part of an address before the \"@\"" },
     { "trap_domain \"a.example\" { class = minted reserved = {\"\"} }", 1, "before the \"@\"" },
     { "trap_domain \"a.example\" { class = minted reserved = {\"x.\"} }", 1, "before the \"@\"" },
-    { "trap_domain \"a.example\" { class = minted reserved = {\"Kim\"} }\n\ntrap \"kim@A.example\" { class = typo }", 3,
-      "trap \"kim@a.example\": the name is reserved" },
+    { "trap_domain \"a.example\" { class = minted reserved = {\"Kim\"} }\n\ntrap \"kim@A.example\" { class = "
+      "typo }",
+      3, "trap \"kim@a.example\": the name is reserved" },
     { "trap_domain \"a..example\" { class = typo }", 1, "allowed: a domain name" },
     { "trap_domain \"\" { class = typo }", 1, "allowed: a domain name" },
     { "trap_domain \".\" { class = typo }", 1, "allowed: a domain name" },
