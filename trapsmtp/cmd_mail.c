@@ -8,7 +8,7 @@
 #include <mail/smtp_command.h>
 #include <mail/smtp_path.h>
 
-enum { OFFERED = SMTP_EXT_SIZE | SMTP_EXT_BODY };
+enum { OFFERED = SMTP_EXT_SIZE | SMTP_EXT_BODY | SMTP_EXT_SMTPUTF8 | SMTP_EXT_DSN_MAIL };
 
 static enum step refuse(struct session *s, enum smtp_reply r)
 {
@@ -20,7 +20,7 @@ static enum step begin(struct session *s, const struct smtp_path *path, const st
 {
     struct message *m = message_new(s->server, s);
 
-    if (m == NULL || message_set_reverse_path(m, path) != TRAP_OK) {
+    if (m == NULL || message_set_reverse_path(m, path, params) != TRAP_OK) {
         if (m != NULL)
             message_drop(m);
         session_close_after(s, SMTP_REPLY_NO_MEMORY, "memory");
@@ -28,8 +28,9 @@ static enum step begin(struct session *s, const struct smtp_path *path, const st
     }
     m->relayed = forward_is_relayed(s);
     m->body = params->body;
-    m->flags = (path->null ? HIT_NULL_SENDER : 0u) | (path->sloppy || path->utf8 ? HIT_SLOPPY_PATH : 0u);
-    session_note(s, m->flags & HIT_SLOPPY_PATH);
+    m->flags |= (path->null ? HIT_NULL_SENDER : 0u) | (params->smtputf8 ? HIT_SMTPUTF8 : 0u) |
+                path_flags(path, params->smtputf8);
+    session_note(s, m->flags & (HIT_SLOPPY_PATH | HIT_8BIT));
     s->message = m;
     s->state = SESSION_MAIL;
     reply(s, SMTP_REPLY_SENDER_OK);

@@ -1,11 +1,12 @@
-/* RCPT TO:<forward-path> (RFC 5321 4.1.1.3): the decision of DESIGN.md section 7, by recipient.c. One trap
- * counts once a message. */
+/* RCPT TO:<forward-path> [parameters] (RFC 5321 4.1.1.3): the decision of DESIGN.md section 7, by recipient.c.
+ * One trap counts once a message. A domain in U-labels is recorded in A-labels, as the configuration knows it. */
 #include "command.h"
 #include "forward.h"
 #include "recipient.h"
 #include "server.h"
 
 #include <mail/smtp_command.h>
+#include <mail/smtp_domain.h>
 #include <mail/smtp_path.h>
 
 static enum step refuse(struct session *s, enum smtp_reply r)
@@ -24,7 +25,8 @@ static enum step refuse_recipient(struct session *s, enum recipient_kind kind)
     return refuse(s, SMTP_REPLY_NO_RELAY);
 }
 
-static enum step accept_recipient(struct session *s, const struct smtp_path *path, const struct recipient *r)
+static enum step accept_recipient(struct session *s, const struct smtp_path *path,
+                                  const struct smtp_params *params, const struct recipient *r)
 {
     switch (message_add_rcpt(s->message, path, r->domain, r->kind == RECIPIENT_ROLE ? 0 : r->klass)) {
     case MESSAGE_NO_MEMORY:
@@ -33,12 +35,14 @@ static enum step accept_recipient(struct session *s, const struct smtp_path *pat
     case MESSAGE_ADDED:
         s->commands_left++; /* recipients have a limit of their own */
         s->message->taken_count += r->refused_after_data ? 0 : 1;
-        break;
+        if (message_set_rcpt_dsn(s->message, params) == TRAP_OK)
+            break;
+        session_close_after(s, SMTP_REPLY_NO_MEMORY, "memory");
+        return STEP_CLOSE;
     case MESSAGE_TWICE:
         break;
     }
-    if (path->sloppy)
-        s->message->flags |= HIT_SLOPPY_PATH;
+    s->message->flags |= path_flags(path, (s->message->flags & HIT_SMTPUTF8) != 0);
     s->state = SESSION_RCPT;
     reply(s, SMTP_REPLY_RECIPIENT_OK);
     return STEP_CONTINUE;
@@ -46,14 +50,15 @@ static enum step accept_recipient(struct session *s, const struct smtp_path *pat
 
 /* A front MX brings mail for what is no trap, or no trap any more. Taken is only what cannot be anybody's
  * mailbox; the rest stays in its queue, where nothing is lost, and it asks its maps again. */
-static enum step relayed_recipient(struct session *s, const struct smtp_path *path, struct recipient *r)
+static enum step relayed_recipient(struct session *s, const struct smtp_path *path,
+                                   const struct smtp_params *params, struct recipient *r)
 {
     s->tally.refused_unknown++;
     switch (recipient_past(s->server, path)) {
     case RECIPIENT_WAS_MINTED:
         r->kind = RECIPIENT_TRAP;
         r->klass = RCPT_GUESS;
-        return accept_recipient(s, path, r);
+        return accept_recipient(s, path, params, r);
     case RECIPIENT_RETIRED:
         s->state = SESSION_RCPT;
         reply(s, SMTP_REPLY_RECIPIENT_OK);
@@ -65,8 +70,19 @@ static enum step relayed_recipient(struct session *s, const struct smtp_path *pa
     return STEP_CONTINUE;
 }
 
+/* Costs a client with U-labels the same for every domain. What is no name stays as it is, and is not ours. */
+static void use_a_labels(struct smtp_path *path, uint8_t name[static SMTP_DOMAIN_MAX])
+{
+    size_t n;
+
+    if (path->utf8 && smtp_domain_ascii(path->domain, name, &n) == TRAP_OK)
+        path->domain = bytes_of(name, n);
+}
+
 enum step cmd_rcpt(struct session *s, struct bytes argument)
 {
+    uint8_t name[SMTP_DOMAIN_MAX];
+    enum smtp_params_result result;
     struct smtp_params params;
     struct smtp_path path;
     struct recipient r;
@@ -77,19 +93,23 @@ enum step cmd_rcpt(struct session *s, struct bytes argument)
         smtp_path_parse(rest, SMTP_FORWARD_PATH, &path, &rest) != TRAP_OK)
         return refuse(s, SMTP_REPLY_BAD_RECIPIENT);
     path.sloppy |= sloppy;
-    if (smtp_params_parse(rest, 0, &params) != SMTP_PARAMS_OK && !forward_is_relayed(s))
-        return refuse(s, SMTP_REPLY_UNKNOWN_PARAMETER);
+    result = smtp_params_parse(rest, SMTP_EXT_DSN_RCPT, &params);
+    if (result != SMTP_PARAMS_OK && !forward_is_relayed(s))
+        return refuse(s,
+                      result == SMTP_PARAMS_SYNTAX ? SMTP_REPLY_BAD_PARAMETER : SMTP_REPLY_UNKNOWN_PARAMETER);
+    if (result != SMTP_PARAMS_OK)
+        params = (struct smtp_params){ .size = 0 };
     if (s->message->rcpt_count >= s->server->config->smtp.recipients_max) {
         s->tally.refused_limit++; /* those before it still count: no error */
         reply(s, SMTP_REPLY_TOO_MANY_RECIPIENTS);
         return STEP_CONTINUE;
     }
+    use_a_labels(&path, name);
     r = recipient_find(s->server, &path);
-    if (path.sloppy)
-        session_note(s, HIT_SLOPPY_PATH);
+    session_note(s, path_flags(&path, (s->message->flags & HIT_SMTPUTF8) != 0));
     if ((r.kind == RECIPIENT_UNKNOWN || r.kind == RECIPIENT_FOREIGN) && forward_is_relayed(s))
-        return relayed_recipient(s, &path, &r);
+        return relayed_recipient(s, &path, &params, &r);
     if (r.kind == RECIPIENT_UNKNOWN || r.kind == RECIPIENT_FOREIGN)
         return refuse_recipient(s, r.kind);
-    return accept_recipient(s, &path, &r);
+    return accept_recipient(s, &path, &params, &r);
 }

@@ -9,6 +9,8 @@
 
 #include "session.h"
 
+#include <mail/smtp_path.h>
+
 /* One line without CRLF. `more`: the client sent something behind it already. */
 void command_run(struct session *s, struct bytes line, bool more);
 void command_too_long(struct session *s);
@@ -17,6 +19,9 @@ void command_refused(struct session *s);
 
 /* In SESSION_CHUNK: takes the octets of the chunk from *in; behind its last one gives the answer. */
 void bdat_feed(struct session *s, struct bytes *in);
+
+/* What is wrong with a path that was taken all the same, as enum hit_flag. */
+uint32_t path_flags(const struct smtp_path *path, bool smtputf8);
 
 /* One file each. The state was checked; the argument has no control characters, but that of a front MX
  * (forward.h) may. */

@@ -27,8 +27,9 @@ static enum trap_err hit_fill(const struct session *s, struct message *m)
         return m->text.err;
     for (uint32_t i = 0; i < m->rcpt_count; i++)
         if (m->rcpts[i].klass != 0)
-            m->hit_rcpts[n++] =
-                (struct hit_rcpt){ .klass = m->rcpts[i].klass, .address = message_rcpt(m, i) };
+            m->hit_rcpts[n++] = (struct hit_rcpt){ .klass = m->rcpts[i].klass,
+                                                   .address = message_rcpt(m, i),
+                                                   .dsn = message_rcpt_dsn(m, i) };
     m->flags |= forward_flags(s) | (is_rejected(m) ? HIT_REFUSED_AFTER_DATA : 0u);
     m->hit_job.hit = (struct hit){
         .at = wall_now(),
@@ -44,6 +45,7 @@ static enum trap_err hit_fill(const struct session *s, struct message *m)
         .rcpts = m->hit_rcpts,
         .rcpt_count = n,
         .first_command_ms = UINT32_MAX,
+        .dsn = message_dsn(m),
         .sample = content_sample(m),
     };
     return TRAP_OK;

@@ -107,7 +107,8 @@ uint32_t forward_flags(const struct session *s)
 {
     enum {
         FROM_SESSION = HIT_TLS | HIT_XCLIENT | HIT_PROXY | HIT_EARLY_TALK | HIT_PIPELINED | HIT_CUT |
-                       HIT_INJECTED | HIT_TARPIT
+                       HIT_INJECTED | HIT_TARPIT | HIT_BARE_LF | HIT_BARE_CR | HIT_NUL | HIT_8BIT |
+                       HIT_LONG_LINE | HIT_SLOPPY_PATH | HIT_AUTH
     };
     const struct smtp_xclient *said;
 
@@ -128,7 +129,8 @@ static const bool about_the_peer[SMTP_REPLIES] = {
     [SMTP_REPLY_SYNTAX] = true,          [SMTP_REPLY_NO_ARGUMENT_ALLOWED] = true,
     [SMTP_REPLY_BAD_HELO] = true,        [SMTP_REPLY_BAD_SEQUENCE] = true,
     [SMTP_REPLY_NESTED_MAIL] = true,     [SMTP_REPLY_NEED_MAIL] = true,
-    [SMTP_REPLY_NEED_RCPT] = true,
+    [SMTP_REPLY_NEED_RCPT] = true,       [SMTP_REPLY_NEED_LAST] = true,
+    [SMTP_REPLY_NEED_BDAT] = true,
 };
 
 enum smtp_reply forward_answer(const struct session *s, enum smtp_reply r)

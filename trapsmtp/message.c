@@ -93,7 +93,24 @@ void message_free_spares(struct server *server)
     server->spare_count = 0;
 }
 
-enum trap_err message_set_reverse_path(struct message *m, const struct smtp_path *path)
+/* Appends both, a blank between them. Returns how much it is, at most DSN_MAX. */
+static uint8_t add_dsn(struct message *m, struct bytes a, struct bytes b)
+{
+    const size_t at = m->text.n;
+
+    buf_add(&m->text, a);
+    if (a.n > 0 && b.n > 0)
+        buf_add_byte(&m->text, ' ');
+    buf_add(&m->text, b);
+    if (m->text.n - at > DSN_MAX) {
+        m->text.n = at + DSN_MAX;
+        m->flags |= HIT_CUT;
+    }
+    return (uint8_t)(m->text.n - at);
+}
+
+enum trap_err message_set_reverse_path(struct message *m, const struct smtp_path *path,
+                                       const struct smtp_params *params)
 {
     buf_add(&m->text, path->local);
     if (path->domain.n > 0) {
@@ -101,6 +118,7 @@ enum trap_err message_set_reverse_path(struct message *m, const struct smtp_path
         buf_add(&m->text, path->domain);
     }
     m->reverse_path_len = m->text.n;
+    m->dsn_len = add_dsn(m, params->ret, params->envid);
     return m->text.err;
 }
 
@@ -173,6 +191,12 @@ enum message_add message_add_rcpt(struct message *m, const struct smtp_path *pat
     return MESSAGE_ADDED;
 }
 
+enum trap_err message_set_rcpt_dsn(struct message *m, const struct smtp_params *params)
+{
+    m->rcpts[m->rcpt_count - 1].dsn_len = add_dsn(m, params->notify, params->orcpt);
+    return m->text.err;
+}
+
 struct bytes message_reverse_path(const struct message *m)
 {
     return bytes_of(m->text.p, m->reverse_path_len);
@@ -181,4 +205,14 @@ struct bytes message_reverse_path(const struct message *m)
 struct bytes message_rcpt(const struct message *m, uint32_t i)
 {
     return bytes_of(m->text.p + m->rcpts[i].at, m->rcpts[i].len);
+}
+
+struct bytes message_dsn(const struct message *m)
+{
+    return bytes_of(m->text.p + m->reverse_path_len, m->dsn_len);
+}
+
+struct bytes message_rcpt_dsn(const struct message *m, uint32_t i)
+{
+    return bytes_of(m->text.p + m->rcpts[i].at + m->rcpts[i].len, m->rcpts[i].dsn_len);
 }

@@ -29,11 +29,13 @@ struct completion {
     void (*run)(struct completion *c);
 };
 
-/* One accepted recipient. The address is text.p + at: text may move while it grows. */
+/* One accepted recipient. The address is text.p + at, what RCPT said of DSN stands behind it: text may move
+ * while it grows. */
 struct rcpt {
     uint32_t hash;
     uint32_t at;
     uint16_t len;
+    uint8_t dsn_len;
     uint8_t klass; /* enum rcpt_class; 0 = postmaster, abuse */
 };
 
@@ -56,6 +58,7 @@ struct message {
     /* envelope */
     struct buf text;         /* reverse-path and recipients, one after another; helo at submission */
     size_t reverse_path_len; /* at 0 */
+    uint8_t dsn_len;         /* what MAIL said of DSN, behind it */
     struct rcpt *rcpts;
     uint32_t rcpt_count, rcpt_cap;
     uint32_t trap_count, role_count;
@@ -85,11 +88,17 @@ void message_drop(struct message *m);
 void message_free_spares(struct server *server);
 
 enum message_add { MESSAGE_ADDED, MESSAGE_TWICE, MESSAGE_NO_MEMORY };
-TRAP_NODISCARD enum trap_err message_set_reverse_path(struct message *m, const struct smtp_path *path);
+TRAP_NODISCARD enum trap_err message_set_reverse_path(struct message *m, const struct smtp_path *path,
+                                                      const struct smtp_params *params);
 /* The same address (any case) counts once. */
 enum message_add message_add_rcpt(struct message *m, const struct smtp_path *path, struct bytes domain,
                                   uint8_t klass);
+/* What RCPT said of DSN, for the recipient that was added last. */
+TRAP_NODISCARD enum trap_err message_set_rcpt_dsn(struct message *m, const struct smtp_params *params);
 struct bytes message_reverse_path(const struct message *m);
 struct bytes message_rcpt(const struct message *m, uint32_t i);
+/* "RET=… ENVID=…", "NOTIFY=… ORCPT=…": as received, cut at DSN_MAX (marked HIT_CUT). */
+struct bytes message_dsn(const struct message *m);
+struct bytes message_rcpt_dsn(const struct message *m, uint32_t i);
 
 #endif

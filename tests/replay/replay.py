@@ -37,6 +37,7 @@ After the dialogue the connection is closed, and what is on record is compared (
     hits N                  messages
     traps A B …             the addresses of the last hit, in order;  trap-count N
     from TEXT               its reverse-path;  helo TEXT;  sender IP;  local IP:PORT;  size N
+    dsn TEXT                what MAIL said of DSN;  rcpt-dsn TEXT: the RCPT of the first of its traps
     flags NAME … -NAME …    of the last hit: those, and not the ones with a minus
     content TEXT            of its sample, transparency undone; sample TEXT: as it came on the wire
     letters N               files of mail to postmaster;  letter TEXT: the content of the last one
@@ -65,7 +66,7 @@ CONFIG = ('trap_domain "old.example" { class = "pristine" }\n'
           'trap_domain "typo.example" { class = "typo" }\n'
           'trap "sales@shop.example" { class = "pristine" }\n')
 MESSAGE = b"From: a@sender.example\r\nTo: t1@old.example\r\nSubject: hi\r\n\r\nhello\r\n.\r\n"
-CHECKS = "hits traps trap-count from helo sender local size flags content sample letters letter records record".split()
+CHECKS = "hits traps trap-count from helo sender local size flags dsn rcpt-dsn content sample letters letter records record".split()
 HIT_FLAGS = {name: 1 << bit for bit, name in enumerate(
     "null_sender tls esmtp xclient proxy xforward bare_lf bare_cr nul 8bit long_line early_talk pipelined sloppy_path list_header "
     "auto_submitted report cut refused_after_data bdat smtputf8 counted tls_on_plain other_protocol relay_probe dictionary auth injected tarpit".split())}
@@ -287,7 +288,7 @@ class Player:
         elif word == "size":
             got, want = hit["size"], int(rest)
         else:
-            got, want = hit["reverse_path" if word == "from" else word], text(rest)
+            got, want = hit["reverse_path" if word == "from" else word.replace("-", "_")], text(rest)
         if got != want:
             self.fail(number, f"{word}: expected {want!r}, got {got!r}")
 
