@@ -2,6 +2,7 @@
  * docs/smtp-behaviour.md. */
 #include "listener.h"
 #include "server.h"
+#include "socketmap.h"
 
 #include <base/daemon.h>
 #include <base/log.h>
@@ -27,14 +28,8 @@ static int fail(enum trap_err err, const struct err_text *why)
     return daemon_exit_code(err);
 }
 
-/* Keys whose feature is not part of this version must not be taken in silence. */
-static enum trap_err check_features(const struct config *config, struct err_text *why)
+static enum trap_err check_listen(const struct config *config, struct err_text *why)
 {
-    if (config->smtp.socketmap_listen != NULL && config->smtp.socketmap_listen[0] != '\0') {
-        err_text_set(why, "%s: smtp.socketmap_listen: this version does not serve socketmap; remove the key",
-                     config->path);
-        return TRAP_EINVAL;
-    }
     if (config->smtp.listen.n == 0 && config->smtp.proxy_listen.n == 0) {
         err_text_set(why, "%s: smtp.listen is empty: name an address and port, such as \"127.0.0.1:2525\"",
                      config->path);
@@ -48,7 +43,7 @@ static enum trap_err check_features(const struct config *config, struct err_text
 static void raise_open_files(const struct config *config)
 {
     enum { OTHERS = 64 };
-    const rlim_t wanted = (rlim_t)config->smtp.sessions_max + OTHERS;
+    const rlim_t wanted = (rlim_t)config->smtp.sessions_max + config->smtp.socketmap_max + OTHERS;
     struct rlimit limit;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) == -1 || limit.rlim_cur >= wanted)
@@ -61,7 +56,7 @@ static void raise_open_files(const struct config *config)
 }
 
 static int serve(const struct config *config, int signal_fd, struct listener *listeners,
-                 size_t listener_count)
+                 size_t listener_count, struct socketmap *map)
 {
     struct err_text why;
     struct server *server;
@@ -74,6 +69,7 @@ static int serve(const struct config *config, int signal_fd, struct listener *li
         return fail(err, &why);
     server->listeners = listeners;
     server->listener_count = listener_count;
+    server->socketmap = map;
     log_info("smtp.start", LOG_STR("hostname", config->smtp.hostname), LOG_U64("listeners", listener_count));
     server_run(server, signal_fd);
     server_free(&server);
@@ -85,9 +81,10 @@ int main(int argc, char **argv)
 {
     struct config *config = daemon_start(argc, argv, "trapsmtp", help);
     struct listener *listeners = NULL;
+    struct socketmap *map = NULL;
     size_t listener_count = 0;
     struct err_text why;
-    enum trap_err err = check_features(config, &why);
+    enum trap_err err = check_listen(config, &why);
     int signal_fd, code;
 
     if (err == TRAP_OK && keyed_init() != TRAP_OK) {
@@ -103,12 +100,15 @@ int main(int argc, char **argv)
     raise_open_files(config);
     signal_fd = daemon_signal_fd();
     err = listeners_bind(&config->smtp, &listeners, &listener_count, &why);
+    if (err == TRAP_OK)
+        err = socketmap_open(config, &map, &why);
     if (err != TRAP_OK) {
         (void)fail(err, &why);
         code = err == TRAP_EBUSY ? EXIT_UNAVAILABLE : daemon_exit_code(err);
     } else {
-        code = serve(config, signal_fd, listeners, listener_count);
+        code = serve(config, signal_fd, listeners, listener_count, map);
     }
+    socketmap_free(&map);
     listeners_free(&listeners, listener_count);
     (void)close(signal_fd);
     config_free(&config);

@@ -4,6 +4,7 @@
 #include "listener.h"
 #include "postbox.h"
 #include "session.h"
+#include "socketmap.h"
 #include "tls.h"
 
 #include <base/daemon.h>
@@ -112,6 +113,7 @@ static void on_tick(struct loop_timer *t)
     if (server->config->smtp.tarpit)
         listed_refresh(&server->listed);
     listeners_wake(server);
+    socketmap_wake(server->socketmap);
     evidence_retry(server);
     loop_timer_start(server->loop, t, SPAN_MS(TICK_MS));
 }
@@ -261,6 +263,7 @@ static void stop(struct server *server)
     server->stop_deadline = mono_add(loop_now(server->loop), SPAN_S(STOP_MAX_S - 1));
     log_info("smtp.stopping", LOG_U64("sessions", server->session_count));
     listeners_stop(server);
+    socketmap_stop(server->socketmap);
     for (struct session *s = server->sessions; s != NULL; s = next) {
         next = s->next;
         session_stop(s);
@@ -294,6 +297,7 @@ void server_run(struct server *server, int signal_fd)
     loop_io_start(server->loop, &signals);
     loop_timer_start(server->loop, &server->tick, SPAN_MS(TICK_MS));
     listeners_start(server);
+    socketmap_start(server->socketmap, server);
     daemon_ready();
     loop_run(server->loop);
     loop_io_stop(server->loop, &signals);

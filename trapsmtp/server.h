@@ -27,6 +27,7 @@ enum { READ_BYTES = 64 * 1024 };
 struct listener;
 struct postbox;
 struct session;
+struct socketmap;
 struct tls;
 
 struct server {
@@ -51,6 +52,7 @@ struct server {
     struct limits limits;
     struct listener *listeners;
     size_t listener_count;
+    struct socketmap *socketmap; /* NULL: none */
 
     struct session *sessions; /* all that are not freed, newest first */
     struct session *dead;     /* ended: freed after the present batch of events */

@@ -71,7 +71,9 @@ struct conf_web {
 
 struct conf_smtp {
     struct endpoints listen, proxy_listen, tls_listen;
-    char *socketmap_listen;
+    char *socketmap_listen, *socketmap_group;
+    uint32_t socketmap_max;          /* connections; more are closed */
+    span_t socketmap_timeout;
     struct prefix_set proxy_from, xclient_from, xforward_from;
     char *hostname;
     bool after_data_reject;          /* after_data = "accept" | "reject": static traps of no configured trap domain */
