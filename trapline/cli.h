@@ -35,6 +35,7 @@ extern const struct verb verbs[];
 
 int verb_allow(struct cli *cli);
 int verb_check(struct cli *cli);
+int verb_check_map(struct cli *cli);
 int verb_delist(struct cli *cli);
 int verb_demo(struct cli *cli);
 int verb_deny(struct cli *cli);

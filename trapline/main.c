@@ -26,6 +26,14 @@ const struct verb verbs[] = {
       "Reads the configuration and says FILE:LINE: what is wrong, or what it would do. Starts nothing. Exit "
       "78 when wrong.\n",
       verb_check },
+    { "check-map", "FILE|- [--domain D] [--json]", "Which of your mailboxes would be taken for a trap?",
+      "For traps inside a domain that receives real mail: reads your mailboxes, an address or the part before the \"@\" "
+      "a line (a table of\n"
+      "mailboxes or aliases will do: the first word counts), and names those that the sink would take. They belong "
+      "into `reserved`.\n"
+      "A name without domain stands for itself in D, or in every trap domain. Exit 1 when there are any.\n\n"
+      "    postmap -s hash:/etc/postfix/vmailbox | trapline check-map -\n",
+      verb_check_map },
     { "status", "[-c CONF] [--json]", "What runs, what is on record, what is published.",
       "\"records\" are visits, messages and sessions on disk; \"folded\" says how far the evidence has taken "
       "them in; a zone in shadow is\n"

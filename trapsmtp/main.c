@@ -99,9 +99,9 @@ int main(int argc, char **argv)
     }
     raise_open_files(config);
     signal_fd = daemon_signal_fd();
-    err = listeners_bind(&config->smtp, &listeners, &listener_count, &why);
+    err = socketmap_open(config, &map, &why);
     if (err == TRAP_OK)
-        err = socketmap_open(config, &map, &why);
+        err = listeners_bind(&config->smtp, &listeners, &listener_count, &why);
     if (err != TRAP_OK) {
         (void)fail(err, &why);
         code = err == TRAP_EBUSY ? EXIT_UNAVAILABLE : daemon_exit_code(err);

@@ -1,5 +1,6 @@
 """trapsmtp answers a mail server's question "is this recipient a trap?" (Postfix socketmap, docs/inside-a-domain.md)."""
 import contextlib
+import json
 import os
 import pathlib
 import shutil
@@ -288,6 +289,35 @@ def test_reserved_is_never_minted(build):
             assert (address.split("@")[0].encode() in again) == (not reserved), reserved
             assert set(extract(again)) & set(extract(page)) - {address}, "the other slots stay"
             assert recipe_address(next_page), "the next visit has all"
+
+
+def test_check_map(build):
+    with served(build) as (t, _):
+        address = minted(t)
+        local = address.split("@")[0]
+        file = t.top / "vmailbox"
+
+        def check(text, *words, code):
+            file.write_text(text)
+            done = t.run("check-map", str(file), *words, check=False)
+            assert done.returncode == code, done
+            return done.stdout.decode()
+
+        harmless = "# own\n\nanna@inside.example inside.example/anna/\nberta: berta@elsewhere.example\npostmaster\n" + other(address) + "\n@inside.example\n"
+        out = check(harmless, "--domain", "inside.example", code=0)
+        assert "4 names looked at" in out and "0 would be taken" in out and "1 look like one" in out, out
+        out = check(harmless + address.upper() + "\tx\nsales@shop.example\n", "--domain", "inside.example", code=1)
+        assert f"{address.upper()}" in out and "a minted address" in out and "a static trap" in out, out
+        out = check(local + "\n", code=1)  # in every trap domain
+        assert f"{local}@inside.example" in out and f"{local}@old.example" in out and "takes all" in out, out
+        done = t.run("check-map", "-", "--json", check=False, input=(address + "\nnobody@inside.example\n").encode())
+        assert done.returncode == 1, done
+        assert json.loads(done.stdout) == {"names": 2, "reserved": 0, "taken": [{"address": address, "as": "a minted address"}], "similar": []}
+        t.conf.write_text(t.conf.read_text().replace('"inside.example" {', '"inside.example" { reserved = {"' + local + '"} ', 1))
+        out = check(address + "\n", code=0)
+        assert "1 of them reserved" in out, out
+        assert t.run("check-map", "/no/such/file", check=False).returncode == 74
+        assert t.run("check-map", check=False).returncode == 64
 
 
 def test_equal_cost(build):
