@@ -3,6 +3,9 @@
 #include <sodium.h>
 
 _Static_assert(HASH_KEY_BYTES == crypto_shorthash_KEYBYTES, "a hash key is a SipHash key");
+_Static_assert(HASH_KEY_BYTES >= crypto_generichash_KEYBYTES_MIN &&
+                   (int)KEYED_DIGEST_BYTES >= (int)crypto_generichash_BYTES_MIN,
+               "a hash key serves BLAKE2b, too");
 _Static_assert(crypto_shorthash_BYTES == sizeof(uint64_t), "a hash is 64 bits");
 
 /* crypto_kdf makes a key for purposes out of the master; the purpose's name is then hashed under it. Names
@@ -25,6 +28,11 @@ uint64_t keyed_hash(const struct hash_key *key, struct bytes in)
     for (size_t i = sizeof(out); i > 0; i--)
         hash = hash << 8 | out[i - 1];
     return hash;
+}
+
+void keyed_digest(const struct hash_key *key, struct bytes in, uint8_t out[static KEYED_DIGEST_BYTES])
+{
+    (void)crypto_generichash(out, KEYED_DIGEST_BYTES, in.p, in.n, key->k, sizeof(key->k));
 }
 
 bool keyed_equal(struct bytes a, struct bytes b)

@@ -80,6 +80,26 @@ static void test_purpose_is_frozen(void **state)
     assert_memory_equal(key.k, want, sizeof(want));
 }
 
+/* From Python: hashlib.blake2b(b"secret", digest_size=16, key=bytes(range(16))). */
+static void test_digest(void **state)
+{
+    static const uint8_t want[KEYED_DIGEST_BYTES] = { 0x51, 0xba, 0xbd, 0x64, 0xce, 0x39, 0xdb, 0xf9,
+                                                      0x81, 0x5e, 0xbf, 0x73, 0x62, 0xd0, 0xfc, 0xf1 };
+    uint8_t got[KEYED_DIGEST_BYTES], empty[KEYED_DIGEST_BYTES], zero[KEYED_DIGEST_BYTES] = { 0 };
+    struct hash_key key;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(key.k); i++)
+        key.k[i] = (uint8_t)i;
+    keyed_digest(&key, BYTES("secret"), got);
+    assert_memory_equal(got, want, sizeof(want));
+    keyed_digest(&key, bytes_of(NULL, 0), empty);
+    assert_memory_not_equal(empty, zero, sizeof(zero));
+    key.k[0] ^= 1;
+    keyed_digest(&key, BYTES("secret"), got);
+    assert_memory_not_equal(got, want, sizeof(want));
+}
+
 static void test_wipe_and_random(void **state)
 {
     uint8_t a[32] = { 0 }, b[32] = { 0 }, zero[32] = { 0 };
@@ -98,7 +118,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hash_vectors),    cmocka_unit_test(test_equal),
         cmocka_unit_test(test_purposes_differ), cmocka_unit_test(test_purpose_is_frozen),
-        cmocka_unit_test(test_wipe_and_random),
+        cmocka_unit_test(test_digest),          cmocka_unit_test(test_wipe_and_random),
     };
 
     if (keyed_init() != TRAP_OK)

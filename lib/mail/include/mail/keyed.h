@@ -21,6 +21,9 @@ TRAP_NODISCARD enum trap_err keyed_init(void);
 
 /* SipHash-2-4. */
 uint64_t keyed_hash(const struct hash_key *key, struct bytes in);
+/* BLAKE2b: where 64 bits are too few to say that two inputs were the same. */
+enum { KEYED_DIGEST_BYTES = 16 };
+void keyed_digest(const struct hash_key *key, struct bytes in, uint8_t out[static KEYED_DIGEST_BYTES]);
 bool keyed_equal(struct bytes a, struct bytes b);      /* time depends on the lengths only */
 void keyed_random(uint8_t *out, size_t n);
 void keyed_wipe(void *p, size_t n);
