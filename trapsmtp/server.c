@@ -291,7 +291,9 @@ static void on_signal(struct loop_io *io, int events)
 void server_run(struct server *server, int signal_fd)
 {
     struct loop_io signals;
+    struct log_gather lines;
 
+    log_gather(&lines); /* two a message: one write a turn of the loop, not two each */
     server->signal_fd = signal_fd;
     loop_io_init(&signals, signal_fd, LOOP_READ, on_signal, server);
     loop_io_start(server->loop, &signals);
@@ -306,4 +308,5 @@ void server_run(struct server *server, int signal_fd)
         next = s->next;
         session_end(s, "shutdown");
     }
+    log_gather(NULL);
 }

@@ -1,6 +1,8 @@
 /* err.c - error names, error texts, and the end of a program that found its own mistake. */
 #include <base/err.h>
 
+#include <base/log.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,6 +45,7 @@ const char *err_name(enum trap_err err)
 
 void trap_bug(const char *file, int line, const char *condition)
 {
+    log_flush(); /* what led to it */
     (void)fprintf(stderr, "internal error at %s:%d: %s. Please report it.\n", file, line, condition);
     abort();
 }

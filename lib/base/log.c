@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <unistd.h>
 
-enum { LINE_MAX_BYTES = 4096, VALUE_MAX_BYTES = 200, ERRNO_TEXT_MAX = 128 };
+enum { LINE_MAX_BYTES = LOG_GATHER_BYTES, VALUE_MAX_BYTES = 200, ERRNO_TEXT_MAX = 128 };
 
 static const char level_names[][8] = { "error", "warning", "info", "debug" };
 static const char hex_digits[] = "0123456789abcdef";
@@ -12,6 +12,8 @@ static const char cut_mark[] = "\xe2\x80\xa6"; /* U+2026 */
 /* Set once by log_init(), before threads. */
 static const char *program_name = "trapline";
 static enum log_level wanted_level = LOG_INFO;
+
+static _Thread_local struct log_gather *gather; /* of this thread; NULL: each line goes at once */
 
 /* A line that is being written; what does not fit is left out and `full` tells. */
 struct line {
@@ -180,12 +182,53 @@ static void put_field(struct line *l, const struct log_field *f)
     }
 }
 
+static void write_out(const char *text, size_t n)
+{
+    ssize_t rc;
+
+    do {
+        rc = write(STDERR_FILENO, text, n);
+    } while (rc == -1 && errno == EINTR);
+}
+
+void log_flush(void)
+{
+    const int saved = errno;
+
+    if (gather == NULL || gather->n == 0)
+        return;
+    write_out(gather->text, gather->n);
+    gather->n = 0;
+    errno = saved;
+}
+
+void log_gather(struct log_gather *g)
+{
+    log_flush();
+    gather = g;
+    if (g != NULL)
+        g->n = 0;
+}
+
+static void emit(enum log_level level, const struct line *l)
+{
+    if (gather == NULL) {
+        write_out(l->text, l->n);
+        return;
+    }
+    if (l->n > sizeof gather->text - gather->n)
+        log_flush();
+    memcpy(gather->text + gather->n, l->text, l->n);
+    gather->n += l->n;
+    if (level <= LOG_WARNING)
+        log_flush();
+}
+
 void log_event(enum log_level level, const char *event, const struct log_field *fields)
 {
     static const char cut[] = " cut=1";
     const int saved = errno;
     struct line l;
-    ssize_t rc;
 
     l.n = 0;
     l.max = sizeof l.text - sizeof cut; /* the cut note and the line end always fit */
@@ -208,8 +251,6 @@ void log_event(enum log_level level, const char *event, const struct log_field *
         l.n += sizeof cut - 1;
     }
     l.text[l.n++] = '\n';
-    do {
-        rc = write(STDERR_FILENO, l.text, l.n);
-    } while (rc == -1 && errno == EINTR);
+    emit(level, &l);
     errno = saved;
 }

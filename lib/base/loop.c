@@ -1,3 +1,4 @@
+#include <base/log.h>
 #include <base/loop.h>
 
 #include "loop_memory.h"
@@ -18,7 +19,7 @@ struct deferred {
 struct loop {
     struct ev_loop *ev;
     ev_check after_wait;    /* first of all after each wait: reads the clock */
-    ev_prepare before_wait; /* the batch is done: runs what was deferred */
+    ev_prepare before_wait; /* the batch is done: runs what was deferred, writes what was logged */
     mono_t now;
     bool running;
     struct deferred *deferred;
@@ -49,6 +50,7 @@ static void end_batch(struct ev_loop *ev, ev_prepare *w, int events)
     (void)ev;
     (void)events;
     run_deferred(w->data);
+    log_flush();
 }
 
 enum trap_err loop_new(struct loop **out)
@@ -98,6 +100,7 @@ void loop_run(struct loop *l)
     /* Our own two watchers would keep it alive for ever: it ends by loop_stop() only. */
     (void)ev_run(l->ev, 0);
     run_deferred(l);
+    log_flush();
     l->running = false;
 }
 

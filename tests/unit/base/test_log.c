@@ -190,12 +190,77 @@ static void test_errno(void **state)
     assert_string_equal(after_time(), "t error e error=\"No such file or directory\"\n");
 }
 
+static off_t written(void)
+{
+    return lseek(STDERR_FILENO, 0, SEEK_END);
+}
+
+static void test_gather(void **state)
+{
+    struct log_gather g;
+    off_t one;
+
+    (void)state;
+    log_init("trapsmtp", LOG_INFO);
+    capture_start();
+    log_gather(&g);
+    log_info("first");
+    assert_int_equal(written(), 0);
+    log_flush();
+    one = written();
+    assert_true(one > 0);
+    log_flush();
+    assert_int_equal(written(), one);
+    log_info("second");
+    assert_int_equal(written(), one);
+    log_warning("third"); /* at once, after what came before */
+    assert_true(written() > 2 * one);
+    log_info("fourth");
+    log_gather(NULL);
+    one = written();
+    log_info("fifth");
+    assert_true(written() > one);
+    capture_end();
+    assert_true(strstr(seen, "first") < strstr(seen, "second"));
+    assert_true(strstr(seen, "second") < strstr(seen, "third"));
+    assert_true(strstr(seen, "third") < strstr(seen, "fourth"));
+    assert_true(strstr(seen, "fourth") < strstr(seen, "fifth"));
+}
+
+/* Any number of lines: each whole, none lost, no write longer than a pipe takes in one piece. */
+static void test_gather_full(void **state)
+{
+    enum { LINES = 80 };
+    struct log_gather g;
+    char word[120];
+
+    (void)state;
+    log_init("trapsmtp", LOG_INFO);
+    capture_start();
+    log_gather(&g);
+    memset(word, 'x', sizeof word - 1);
+    word[sizeof word - 1] = '\0';
+    for (unsigned i = 0; i < LINES; i++) {
+        log_info("line", LOG_U64("n", i), LOG_STR("word", word));
+        assert_true(g.n <= LOG_GATHER_BYTES);
+    }
+    log_gather(NULL);
+    capture_end();
+    for (unsigned i = 0; i < LINES; i++) {
+        char mark[32];
+
+        (void)snprintf(mark, sizeof mark, "line n=%u word=x", i);
+        assert_non_null(strstr(seen, mark));
+    }
+    assert_int_equal(seen[seen_len - 1], '\n');
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fields),     cmocka_unit_test(test_no_fields), cmocka_unit_test(test_values),
         cmocka_unit_test(test_value_cut),  cmocka_unit_test(test_levels),    cmocka_unit_test(test_errno),
-        cmocka_unit_test(test_line_limit),
+        cmocka_unit_test(test_line_limit), cmocka_unit_test(test_gather),   cmocka_unit_test(test_gather_full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

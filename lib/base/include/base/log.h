@@ -6,6 +6,8 @@
  * Levels:  error = the operator must act; warning = degraded; info = one line per session or event; debug =
  *          trace.
  * Limits:  one line <= 4 kB, written with one write(2). Never bodies, never AUTH data, never keys.
+ * Gather:  a thread with much to tell may write many lines at once: whole lines, at most 4 kB, which a pipe
+ *          takes without mixing them with others'. Errors and warnings go at once, after what came before.
  * Threads: any; lines do not mix.
  * Tests:   tests/unit/base/test_log.c
  */
@@ -48,6 +50,16 @@ struct log_field {
 void log_init(const char *program, enum log_level level);
 bool log_wants(enum log_level level);
 void log_event(enum log_level level, const char *event, const struct log_field *fields);
+
+/* Lines of this thread wait in g until it is full or log_flush() is called; NULL: each goes at once again.
+ * g is the caller's. A thread that waits for something flushes first. */
+enum { LOG_GATHER_BYTES = 4096 };
+struct log_gather {
+    size_t n;
+    char text[LOG_GATHER_BYTES];
+};
+void log_gather(struct log_gather *g);
+void log_flush(void);
 const char *log_errno_text(void); /* thread-local text */
 
 #define LOG_FIELD_END ((struct log_field){ .type = LOG_END })

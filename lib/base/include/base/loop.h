@@ -3,6 +3,7 @@
  * Why:     programs see one small interface; libev stays here.
  * Rule:    a callback may free its own watcher's owner only through loop_defer(), which runs after the batch
  *          of events.
+ * Log:     log_flush() at the end of each batch of events: a thread may gather its lines (log_gather).
  * Owns:    watchers are embedded in the caller's structs and must be stopped before those go away.
  * Threads: all functions on the loop's thread, but loop_wake() on any (async-signal-unsafe).
  */
