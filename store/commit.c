@@ -4,6 +4,7 @@
  * rolled back and the batch is done once more with a savepoint around each job. Disk, memory and damage fail
  * the whole batch at once. */
 #include "checkpoint.h"
+#include "wal_room.h"
 
 #include <base/log.h>
 #include <store/commit.h>
@@ -15,6 +16,9 @@
 #include <sys/statvfs.h>
 #include <time.h>
 
+/* A batch of so many says that records come in numbers. */
+enum { BUSY_FROM = 4 };
+
 struct commit {
     struct commit_options o;
     struct store_db *db;
@@ -22,6 +26,9 @@ struct commit {
     pthread_t writer;
     struct checkpoint *checkpoint;
     struct commit_job **batch; /* batch_max places */
+    struct timespec begun; /* the last batch */
+    size_t last_batch;     /* its jobs */
+    struct wal_room wal_room;
     mono_t disk_checked;
     bool disk_low, failing;
     atomic_uint_fast64_t jobs, batches, failed_batches, wal_bytes, wal_bytes_max, longest_commit_us;
@@ -31,6 +38,14 @@ static void keep_max(atomic_uint_fast64_t *max, uint64_t v)
 {
     if (v > atomic_load(max)) /* one writer thread: no race */
         atomic_store(max, v);
+}
+
+static uint64_t us_since(struct timespec then)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)((now.tv_sec - then.tv_sec) * 1000000 + (now.tv_nsec - then.tv_nsec) / 1000);
 }
 
 /* SQLite calls it after each commit, on the writer thread, with the pages that the WAL holds. */
@@ -117,16 +132,26 @@ static enum trap_err apply_each_alone(struct commit *c, size_t n)
     return TRAP_OK;
 }
 
+/* Prepared once, unlike db_exec(). */
+static enum trap_err run_sql(struct commit *c, const char *sql)
+{
+    sqlite3_stmt *st;
+    const enum trap_err err = db_statement(c->db, sql, &st);
+
+    return err == TRAP_OK ? db_run(c->db, st) : err;
+}
+
 static enum trap_err transaction(struct commit *c, size_t n, bool alone, bool *refused_out)
 {
-    enum trap_err err = db_exec(c->db, "BEGIN IMMEDIATE");
+    static const char sql_begin[] = "BEGIN IMMEDIATE", sql_commit[] = "COMMIT";
+    enum trap_err err = run_sql(c, sql_begin);
 
     if (err == TRAP_OK)
         err = alone ? apply_each_alone(c, n) : apply_all(c, n, refused_out);
     if (err == TRAP_OK && c->o.before_commit != NULL)
         c->o.before_commit(c->o.log);
     if (err == TRAP_OK)
-        err = db_exec(c->db, "COMMIT");
+        err = run_sql(c, sql_commit);
     return err;
 }
 
@@ -164,16 +189,14 @@ static enum trap_err commit_batch(struct commit *c, size_t n)
 
 static void run_batch(struct commit *c, size_t n)
 {
-    struct timespec t0, t1;
     enum trap_err err;
 
-    (void)clock_gettime(CLOCK_MONOTONIC, &t0);
+    (void)clock_gettime(CLOCK_MONOTONIC, &c->begun);
+    c->last_batch = n;
     checkpoint_enter(c->checkpoint);
     err = commit_batch(c, n);
     checkpoint_leave(c->checkpoint);
-    (void)clock_gettime(CLOCK_MONOTONIC, &t1);
-    keep_max(&c->longest_commit_us,
-             (uint64_t)((t1.tv_sec - t0.tv_sec) * 1000000 + (t1.tv_nsec - t0.tv_nsec) / 1000));
+    keep_max(&c->longest_commit_us, us_since(c->begun));
     atomic_fetch_add(&c->batches, 1);
     atomic_fetch_add(&c->jobs, n);
     for (size_t i = 0; i < n; i++) {
@@ -183,6 +206,32 @@ static void run_batch(struct commit *c, size_t n)
     }
     if (c->o.batch_done != NULL)
         c->o.batch_done(c->o.batch_arg);
+    if (c->last_batch >= BUSY_FROM && !c->disk_low)
+        wal_room_ahead(&c->wal_room, c->db, atomic_load(&c->wal_bytes));
+}
+
+/* A commit costs an fsync and two writes a page, however many records share them. Where records come in
+ * numbers they are let come together: as long as each pause brings more, and at most gather_us since the last
+ * commit began. Who comes alone never waits. */
+static void gather(struct commit *c, struct mpsc_node *last, size_t count)
+{
+    enum { PAUSE_NS = 250 * 1000 };
+    const struct timespec pause = { .tv_nsec = PAUSE_NS };
+    const mono_t past = { 0 };
+    struct mpsc_node *more;
+    size_t more_count;
+
+    if (c->last_batch < BUSY_FROM)
+        return;
+    while (count < c->o.batch_max && us_since(c->begun) < c->o.gather_us) {
+        (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
+        if (mpsc_drain_wait(&c->queue, past, &more, &more_count) != TRAP_OK)
+            return;
+        while (last->next != NULL)
+            last = last->next;
+        last->next = more;
+        count += more_count;
+    }
 }
 
 static void *writer_main(void *arg)
@@ -192,6 +241,7 @@ static void *writer_main(void *arg)
     size_t count = 0;
 
     while (mpsc_drain_wait(&c->queue, MPSC_FOREVER, &list, &count) == TRAP_OK) {
+        gather(c, list, count);
         while (list != NULL) {
             size_t n = 0;
 

@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-enum { HELO_MAX = 255, PATH_MAX_BYTES = 320, CIPHER_MAX = 63, JA4_MAX = 36, SNI_MAX = 255 };
+enum { HELO_MAX = 255, GATHER_US = 1000, PATH_MAX_BYTES = 320, CIPHER_MAX = 63, JA4_MAX = 36, SNI_MAX = 255 };
 
 struct hit_log {
     struct store_db *db;
@@ -296,6 +296,7 @@ static enum trap_err start(struct hit_log *l, const struct conf_store *conf, str
     const struct commit_options o = {
         .queue_max = conf->queue_max,
         .batch_max = conf->batch_max,
+        .gather_us = GATHER_US,
         .wal_max_bytes = conf->wal_max_bytes,
         .free_min_bytes = conf->free_min_bytes,
         .log = l,

@@ -37,6 +37,7 @@ struct commit_job {
 
 struct commit_options {
     uint32_t queue_max, batch_max;
+    uint32_t gather_us; /* records that come in numbers wait at most so long for others; 0: never */
     uint64_t wal_max_bytes, free_min_bytes;
     void *log;                     /* given to apply() */
     void (*before_commit)(void *log); /* may be NULL; inside the transaction, after the last apply */
