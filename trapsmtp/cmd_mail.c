@@ -10,6 +10,12 @@
 
 enum { OFFERED = SMTP_EXT_SIZE | SMTP_EXT_BODY | SMTP_EXT_SMTPUTF8 | SMTP_EXT_DSN_MAIL };
 
+/* AUTH= belongs to AUTH (RFC 4954 3). */
+static uint32_t offered(const struct session *s)
+{
+    return OFFERED | (s->server->config->smtp.auth ? SMTP_EXT_AUTH : 0u);
+}
+
 static enum step refuse(struct session *s, enum smtp_reply r)
 {
     reply(s, r);
@@ -61,7 +67,7 @@ static enum step mail_relayed(struct session *s, struct bytes argument)
         session_close_after(s, SMTP_REPLY_NO_MEMORY, "memory");
         return STEP_CLOSE;
     }
-    if (smtp_params_parse(rest, OFFERED, &params) != SMTP_PARAMS_OK)
+    if (smtp_params_parse(rest, OFFERED | SMTP_EXT_AUTH, &params) != SMTP_PARAMS_OK)
         params = (struct smtp_params){ .size = 0 };
     if (!forward_begin(s)) {
         s->tally.refused_limit++;
@@ -90,7 +96,7 @@ enum step cmd_mail(struct session *s, struct bytes argument)
         smtp_path_parse(rest, SMTP_REVERSE_PATH, &path, &rest) != TRAP_OK)
         return refuse(s, SMTP_REPLY_BAD_SENDER);
     path.sloppy |= sloppy;
-    switch (smtp_params_parse(rest, OFFERED, &params)) {
+    switch (smtp_params_parse(rest, offered(s), &params)) {
     case SMTP_PARAMS_SYNTAX:
         return refuse(s, SMTP_REPLY_BAD_PARAMETER);
     case SMTP_PARAMS_UNKNOWN:

@@ -27,13 +27,6 @@ static enum step cmd_unknown(struct session *s, struct bytes argument)
     return STEP_ERROR;
 }
 
-/* Not offered; who tries all the same looks for accounts. */
-static enum step cmd_auth(struct session *s, struct bytes argument)
-{
-    s->tally.auth_attempts++;
-    return cmd_not_implemented(s, argument);
-}
-
 /* Lines of another protocol follow: none of them may run as a command. */
 static enum step cmd_http(struct session *s, struct bytes argument)
 {
@@ -82,6 +75,12 @@ void command_refused(struct session *s)
         session_close_after(s, SMTP_REPLY_TOO_MANY_ERRORS, "errors_max");
 }
 
+uint32_t octet_flags(uint32_t line_flags)
+{
+    return (line_flags & SMTP_LINE_LF ? HIT_BARE_LF : 0u) | (line_flags & SMTP_LINE_CR ? HIT_BARE_CR : 0u) |
+           (line_flags & SMTP_LINE_NUL ? HIT_NUL : 0u);
+}
+
 uint32_t path_flags(const struct smtp_path *path, bool smtputf8)
 {
     const bool undeclared = path->utf8 && !smtputf8; /* RFC 6531 3.4 */
@@ -102,8 +101,7 @@ static bool octets_allowed(struct session *s, uint32_t flags)
 {
     if ((flags & ~(uint32_t)SMTP_LINE_8BIT) == 0 || forward_is_relayed(s))
         return true;
-    session_note(s, (flags & SMTP_LINE_LF ? HIT_BARE_LF : 0u) | (flags & SMTP_LINE_CR ? HIT_BARE_CR : 0u) |
-                        (flags & SMTP_LINE_NUL ? HIT_NUL : 0u));
+    session_note(s, octet_flags(flags));
     reply(s, (flags & (SMTP_LINE_LF | SMTP_LINE_CR | SMTP_LINE_NUL)) != 0 ? SMTP_REPLY_BAD_OCTET
                                                                           : SMTP_REPLY_SYNTAX);
     command_refused(s);

@@ -20,11 +20,18 @@ void command_refused(struct session *s);
 /* In SESSION_CHUNK: takes the octets of the chunk from *in; behind its last one gives the answer. */
 void bdat_feed(struct session *s, struct bytes *in);
 
+/* In SESSION_AUTH: the client's line, or the end of one that was too long. */
+void auth_line(struct session *s, struct bytes line);
+void auth_too_long(struct session *s);
+
+/* Octets that a line must not hold, as enum hit_flag; of enum smtp_line_flag. */
+uint32_t octet_flags(uint32_t line_flags);
 /* What is wrong with a path that was taken all the same, as enum hit_flag. */
 uint32_t path_flags(const struct smtp_path *path, bool smtputf8);
 
 /* One file each. The state was checked; the argument has no control characters, but that of a front MX
  * (forward.h) may. */
+enum step cmd_auth(struct session *s, struct bytes argument);
 enum step cmd_bdat(struct session *s, struct bytes argument);
 enum step cmd_data(struct session *s, struct bytes argument);
 enum step cmd_ehlo(struct session *s, struct bytes argument);

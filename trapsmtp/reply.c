@@ -141,6 +141,8 @@ void reply_ehlo(struct session *s)
         reply_text(s, "250-XCLIENT NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT\r\n");
     if (forward_allowed(s))
         reply_text(s, "250-XFORWARD NAME ADDR PORT PROTO HELO IDENT SOURCE\r\n");
+    if (conf->auth)
+        reply_text(s, "250-AUTH PLAIN LOGIN\r\n");
     reply_text(s, "250-8BITMIME\r\n250-CHUNKING\r\n250-BINARYMIME\r\n250-SMTPUTF8\r\n"
                   "250-DSN\r\n250 ENHANCEDSTATUSCODES\r\n");
 }

@@ -11,6 +11,7 @@
 #include <base/file.h>
 #include <base/keyring.h>
 #include <base/log.h>
+#include <mail/smtp_auth.h>
 
 #include <signal.h>
 #include <stdlib.h>
@@ -146,6 +147,7 @@ static enum trap_err open_mint(struct server *server, struct err_text *why)
     if (err != TRAP_OK)
         return err;
     err = mint_new(&keys, &server->mint);
+    server->auth_key = keyed_purpose(keys.master, "auth");
     keyring_wipe(&keys);
     if (err != TRAP_OK) {
         err_text_set(why, "%s: no master key in it", path);
@@ -180,7 +182,9 @@ static enum trap_err open_all(struct server *server, struct err_text *why)
     const struct config *config = server->config;
     enum trap_err err = limits_init(&server->limits);
 
-    server->input_cap = READ_BYTES + config->smtp.line_max_bytes;
+    server->input_cap =
+        READ_BYTES +
+        (config->smtp.line_max_bytes > SMTP_AUTH_LINE_MAX ? config->smtp.line_max_bytes : SMTP_AUTH_LINE_MAX);
     server->input = malloc(server->input_cap);
     if (err == TRAP_OK && server->input == NULL)
         err = TRAP_ENOMEM;

@@ -16,6 +16,7 @@
 #include <base/config.h>
 #include <base/loop.h>
 #include <base/mpsc.h>
+#include <mail/keyed.h>
 #include <mail/mint.h>
 #include <store/epochs.h>
 #include <store/hit_log.h>
@@ -48,6 +49,9 @@ struct server {
     struct mint_domain *mint_domains; /* beside config->trap_domains */
     struct mint_window window, window_ever; /* the epochs that count; all that there were */
     struct snapshot_stamp window_stamp;
+
+    struct hash_key auth_key; /* of passwords that were tried */
+    bool wipe_input;          /* a password came in this turn */
 
     struct limits limits;
     struct listener *listeners;

@@ -24,6 +24,7 @@
  */
 #include "session.h"
 
+#include "auth.h"
 #include "forward.h"
 #include "proxy.h"
 #include "server.h"
@@ -129,6 +130,7 @@ void session_begin_record(struct session *s)
     free(s->tally.attempt);
     free(s->tls_facts);
     s->tls_facts = NULL; /* under XCLIENT it was the proxy's */
+    auth_list_free(&s->auths);
     s->tally = (struct tally){ .since = wall_now() };
     s->counted = false;
 }
@@ -236,6 +238,8 @@ void session_free_dead(struct server *server)
         free(s->helo);
         free(s->tally.attempt);
         free(s->tls_facts);
+        free(s->sasl);
+        auth_list_free(&s->auths);
         free(s);
     }
 }

@@ -19,7 +19,9 @@
 #include <mail/smtp_line.h>
 
 struct forward;
+struct auth_list;
 struct server;
+struct smtp_auth;
 struct tls_facts;
 struct tls_stream;
 
@@ -113,6 +115,8 @@ struct session {
     uint8_t helo_len;
     uint32_t commands_left, errors_left;
     struct chunk chunk;
+    struct smtp_auth *sasl;  /* the exchange of SESSION_AUTH */
+    struct auth_list *auths; /* log-ins that were tried: auth.h */
     struct message *message; /* the transaction; in SESSION_COMMIT borrowed by the writer */
     struct forward *forward; /* what XFORWARD said; NULL: nothing */
     struct tally tally;

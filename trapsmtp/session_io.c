@@ -10,6 +10,7 @@
 #include "transport.h"
 
 #include <base/log.h>
+#include <mail/keyed.h>
 
 #include <errno.h>
 #include <linux/sockios.h>
@@ -169,10 +170,16 @@ static bool step(struct session *s, struct bytes *in)
     case SMTP_LINE_MORE:
         return false;
     case SMTP_LINE_TOO_LONG:
-        command_too_long(s);
+        if (s->state == SESSION_AUTH)
+            auth_too_long(s);
+        else
+            command_too_long(s);
         return true;
     case SMTP_LINE_DONE:
-        command_run(s, line, in->n > 0);
+        if (s->state == SESSION_AUTH)
+            auth_line(s, line);
+        else
+            command_run(s, line, in->n > 0);
         return true;
     }
     return false;
@@ -182,6 +189,22 @@ static bool may_go_on(const struct session *s)
 {
     return (s->state & (SESSION_TALKING | SESSION_CONTENT | SESSION_AUTH | SESSION_PROXY)) != 0 &&
            s->unsent.n == 0 && !s->broken;
+}
+
+/* A part of a line may be a part of a password. */
+static void wipe(uint8_t *kept, size_t n)
+{
+    if (n > 0)
+        keyed_wipe(kept, n);
+}
+
+/* AUTH in this turn: nothing of it stays in the buffer. `in` was the last of it. */
+static void wipe_input(struct server *server)
+{
+    if (!server->wipe_input)
+        return;
+    keyed_wipe(server->input, server->input_cap);
+    server->wipe_input = false;
 }
 
 /* Remembers what was not consumed. `in` may lie in s->kept itself. */
@@ -199,6 +222,7 @@ static void keep(struct session *s, struct bytes in)
             memcpy(copy, in.p, in.n);
         s->broken |= copy == NULL;
     }
+    wipe(s->kept, s->kept_len);
     free(s->kept);
     s->kept = copy;
     s->kept_len = copy != NULL ? in.n : 0;
@@ -243,7 +267,9 @@ void session_turn(struct session *s, struct bytes in)
         sent = reply_flush(s);
     } while (sent && whole && in.n > 0 && may_go_on(s));
     s->linger |= in.n > 0;
+    s->server->wipe_input |= s->state == SESSION_AUTH || bytes_has_iprefix(in, BYTES("AUTH"));
     keep(s, in);
+    wipe_input(s->server);
     if (!sent || s->broken) {
         session_end(s, "connection lost");
         return;
@@ -273,6 +299,7 @@ void session_take_kept(struct session *s)
     s->kept = NULL;
     s->kept_len = 0;
     session_turn(s, bytes_of(kept, n));
+    wipe(kept, n);
     free(kept);
 }
 

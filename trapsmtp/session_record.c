@@ -1,5 +1,6 @@
 #include "session_record.h"
 
+#include "auth.h"
 #include "content.h"
 #include "evidence.h"
 #include "server.h"
@@ -21,6 +22,7 @@ struct record {
     uint8_t helo[HELO_MAX];
     uint8_t attempt[ADDRESS_MAX];
     struct tls_facts tls;
+    struct auth_list *auths;
 };
 
 /* Flags that are about the sender's manners: alone a reason for a record. */
@@ -80,7 +82,17 @@ static struct record *record_new(const struct session *s)
         r->tls = *s->tls_facts;
         tls_facts_tell(&r->tls, &r->job.session);
     }
+    r->auths = auth_list_copy(s->auths);
+    auth_list_tell(r->auths, &r->job.session);
     return r;
+}
+
+static void record_free(struct record *r)
+{
+    if (r == NULL)
+        return;
+    auth_list_free(&r->auths);
+    free(r);
 }
 
 /* The counts are in a record: the next one starts from zero. */
@@ -104,7 +116,7 @@ static void run_record_done(struct completion *c)
     } else if (r->result != TRAP_OK)
         log_warning("smtp.session.lost", LOG_U64("session", r->job.session.session),
                     LOG_STR("error", err_name(r->result)));
-    free(r);
+    record_free(r);
 }
 
 static void on_record_done(struct commit_job *job, enum trap_err result)
@@ -130,7 +142,7 @@ enum trap_err session_record_submit(struct session *s, struct message *message)
     r->job.job.done = on_record_done;
     err = hit_log_submit_session(s->server->hits, &r->job);
     if (err != TRAP_OK) {
-        free(r);
+        record_free(r);
         return err;
     }
     s->server->jobs_out++;

@@ -164,6 +164,9 @@ static const struct conf_key smtp_keys[] = {
         "Networks of your balancers: who may connect to proxy_listen."),
     KEY("tls_listen", CONF_ENDPOINTS, NULL, 0, 0, config, smtp.tls_listen,
         "The same, where each connection begins with a TLS handshake (port 465)."),
+    WORDS("auth", CONF_BOOL, "off", off_on, config, smtp.auth,
+          "Whether AUTH PLAIN and LOGIN are offered. Every attempt ends in 535; the user name and a keyed hash of the "
+          "password are kept, never the password."),
     WORDS("tls", CONF_BOOL, "on", on_off, config, smtp.tls_off,
           "Whether STARTTLS is offered, which needs a certificate, and tls_listen served."),
     KEY("tls_certificates", CONF_PATHS, NULL, 1, PATH_MAX_BYTES, config, smtp.tls_certificates,

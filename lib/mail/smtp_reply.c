@@ -11,6 +11,9 @@ static const struct bytes lines[SMTP_REPLIES] = {
     [SMTP_REPLY_START_INPUT] = LINE("354 End data with <CR><LF>.<CR><LF>"),
     [SMTP_REPLY_BYE] = LINE("221 2.0.0 Bye"),
     [SMTP_REPLY_START_TLS] = LINE("220 2.0.0 Ready to start TLS"),
+    [SMTP_REPLY_AUTH_EMPTY] = LINE("334 "),
+    [SMTP_REPLY_AUTH_USER] = LINE("334 VXNlcm5hbWU6"),     /* Username: */
+    [SMTP_REPLY_AUTH_PASSWORD] = LINE("334 UGFzc3dvcmQ6"), /* Password: */
     [SMTP_REPLY_HELP] = LINE("214 2.0.0 Commands are described in RFC 5321"),
     [SMTP_REPLY_CANNOT_VERIFY] = LINE("252 2.1.5 Cannot verify, but will take mail"),
 
@@ -45,6 +48,11 @@ static const struct bytes lines[SMTP_REPLIES] = {
     [SMTP_REPLY_NEED_LAST] = LINE("503 5.5.1 Need BDAT LAST or RSET first"),
     [SMTP_REPLY_NEED_BDAT] = LINE("503 5.5.1 BODY=BINARYMIME needs BDAT"),
     [SMTP_REPLY_CHUNK_LOST] = LINE("521 5.5.4 Bad chunk size, closing connection"),
+    [SMTP_REPLY_AUTH_FAILED] = LINE("535 5.7.8 Authentication credentials invalid"),
+    [SMTP_REPLY_AUTH_CANCELLED] = LINE("501 5.7.0 Authentication cancelled"),
+    [SMTP_REPLY_AUTH_BASE64] = LINE("501 5.5.2 Cannot decode base64"),
+    [SMTP_REPLY_AUTH_TOO_LONG] = LINE("500 5.5.6 Authentication exchange line is too long"),
+    [SMTP_REPLY_AUTH_MECHANISM] = LINE("504 5.5.4 Unrecognized authentication type"),
     [SMTP_REPLY_UNKNOWN_USER] = LINE("550 5.1.1 User unknown"),
     [SMTP_REPLY_NO_RELAY] = LINE("550 5.7.1 Relaying denied"),
     [SMTP_REPLY_REFUSED] = LINE("550 5.7.1 Message refused"),

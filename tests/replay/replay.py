@@ -43,6 +43,8 @@ After the dialogue the connection is closed, and what is on record is compared (
     letters N               files of mail to postmaster;  letter TEXT: the content of the last one
     records N               session records; record KEY=VALUE …: of the last one (columns of the table; flags+NAME, flags-NAME; KEY~N: not below N, and less
                             than a hundredth above it, or 500)
+    auth MECHANISM USER HASH  such an attempt is with the last record; USER - is none. HASH: none, or a word of the script's own: the same
+                            word for the same password, another for another;  auth-count N
 
 TEXT knows \\r \\n \\t \\0 \\xHH \\\\ and \\s for a blank.
 """
@@ -66,7 +68,7 @@ CONFIG = ('trap_domain "old.example" { class = "pristine" }\n'
           'trap_domain "typo.example" { class = "typo" }\n'
           'trap "sales@shop.example" { class = "pristine" }\n')
 MESSAGE = b"From: a@sender.example\r\nTo: t1@old.example\r\nSubject: hi\r\n\r\nhello\r\n.\r\n"
-CHECKS = "hits traps trap-count from helo sender local size flags dsn rcpt-dsn content sample letters letter records record".split()
+CHECKS = "hits traps trap-count from helo sender local size flags dsn rcpt-dsn content sample letters letter records record auth auth-count".split()
 HIT_FLAGS = {name: 1 << bit for bit, name in enumerate(
     "null_sender tls esmtp xclient proxy xforward bare_lf bare_cr nul 8bit long_line early_talk pipelined sloppy_path list_header "
     "auto_submitted report cut refused_after_data bdat smtputf8 counted tls_on_plain other_protocol relay_probe dictionary auth injected tarpit".split())}
@@ -261,6 +263,8 @@ class Player:
                 self.fail(number, f"expected {rest.strip()} session records, there are {[dict(r) for r in records]}")
         elif word == "record":
             self.check_record(number, rest, records)
+        elif word in ("auth", "auth-count"):
+            self.check_auth(number, word, rest, records)
         elif word in ("letters", "letter"):
             self.check_letter(number, word, rest)
         else:
@@ -308,6 +312,27 @@ class Player:
     def flag_words(value, wanted):
         """The wanted words, each with the minus that the value gives it."""
         return [("" if value & HIT_FLAGS[w.lstrip("-")] else "-") + w.lstrip("-") for w in wanted.split()]
+
+    def check_auth(self, number, word, rest, records):
+        if not records:
+            self.fail(number, "there is no session record")
+        rows = self.inst.sql("hits", "SELECT mechanism, user, secret FROM auth WHERE session_seq = ?", records[-1]["seq"])
+        if word == "auth-count":
+            if len(rows) != int(rest):
+                self.fail(number, f"expected {rest.strip()} attempts, there are {rows}")
+            return
+        mechanism, user, name = rest.split()
+        user = b"" if user == "-" else text(user)
+        found = [secret for m, u, secret in rows if (m, u) == (text(mechanism), user) and self.is_secret(name, secret)]
+        if not found:
+            self.fail(number, f"no such attempt: {rows}")
+
+    secrets = {"none": b""}  # of all cases
+
+    def is_secret(self, name, secret):
+        if name not in self.secrets and secret not in self.secrets.values():
+            self.secrets[name] = secret
+        return self.secrets.get(name) == secret
 
     def check_record(self, number, rest, records):
         if not records:

@@ -88,6 +88,7 @@ struct conf_smtp {
     uint64_t line_max_bytes;                     /* 500 5.5.2; at least 512 */
     uint64_t message_max_bytes;                  /* SIZE; 552 5.3.4 */
     span_t command_timeout, data_timeout, session_max; /* 421 4.4.2 */
+    bool auth;                                   /* auth = "off" | "on" */
     bool tls_off;                                /* tls = "on" | "off" */
     struct strings tls_certificates;             /* empty: tls/ecdsa.pem and tls/rsa.pem in state_dir, where they are */
     unsigned tls_min;                             /* 0x0301 = TLS 1.0 ... 0x0304 = TLS 1.3 */
