@@ -43,12 +43,16 @@ static enum step begin(struct session *s, const struct smtp_path *path, const st
     return STEP_CONTINUE;
 }
 
-/* A front MX has accepted this sender; it stands here as it came. At most SMTP_ADDRESS_MAX octets of it. */
-static struct smtp_path as_it_came(struct bytes rest)
+/* A front MX has accepted this sender, whatever it is: it stands as it came, without its brackets. *rest is
+ * what follows it. */
+static struct smtp_path as_it_came(struct bytes *rest)
 {
-    const struct bytes text = bytes_take(rest, bytes_find(rest, ' '));
+    const bool bracket = rest->n > 0 && rest->p[0] == '<';
+    const size_t end = bracket ? bytes_rfind(*rest, '>') : bytes_find(*rest, ' ');
+    const struct bytes text = bytes_skip(bytes_take(*rest, end), bracket ? 1 : 0);
 
-    return (struct smtp_path){ .local = bytes_take(text, SMTP_ADDRESS_MAX), .sloppy = true };
+    *rest = bytes_skip(*rest, end + 1);
+    return (struct smtp_path){ .local = text };
 }
 
 static enum step mail_relayed(struct session *s, struct bytes argument)
@@ -56,13 +60,14 @@ static enum step mail_relayed(struct session *s, struct bytes argument)
     struct smtp_params params;
     struct smtp_path path;
     struct bytes rest = argument, text;
-    bool sloppy;
+    bool sloppy, cut;
+    enum step step;
 
     if (smtp_command_keyword(argument, BYTES("FROM"), &rest, &sloppy) &&
         smtp_path_parse(rest, SMTP_REVERSE_PATH, &path, &text) == TRAP_OK)
         rest = text;
     else
-        path = as_it_came(rest);
+        path = as_it_came(&rest);
     if (s->forward == NULL && forward_take_auth(s, rest) == TRAP_ENOMEM) {
         session_close_after(s, SMTP_REPLY_NO_MEMORY, "memory");
         return STEP_CLOSE;
@@ -74,7 +79,12 @@ static enum step mail_relayed(struct session *s, struct bytes argument)
         reply(s, SMTP_REPLY_NOT_NOW);
         return STEP_CONTINUE;
     }
-    return begin(s, &path, &params);
+    cut = path.local.n > SMTP_ADDRESS_MAX;
+    path.local = bytes_take(path.local, SMTP_ADDRESS_MAX);
+    step = begin(s, &path, &params);
+    if (s->message != NULL && cut)
+        s->message->flags |= HIT_CUT;
+    return step;
 }
 
 enum step cmd_mail(struct session *s, struct bytes argument)
