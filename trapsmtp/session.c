@@ -8,6 +8,9 @@
  *                     |<------------------------------------------------------+                   |
  *                     |<--250 after the hit is on disk; 452 when it cannot be, or takes longer than
  *                     commit_wait
+ *   RCPT --BDAT--> CHUNK --all octets--> CHUNKED --BDAT--> CHUNK --all octets, LAST--> COMMIT
+ *   any of READY, MAIL, RCPT, CHUNKED --BDAT that is refused--> CHUNK (swallowed) --all octets--> where it was
+ *   READY --AUTH--> AUTH --line--> AUTH or READY
  *   any --QUIT, 421--> CLOSING --all sent--> ENDED          any --client gone--> ENDED
  *   ENDED waits for a message that is still with the writer, then it is freed.
  *
@@ -18,6 +21,8 @@
  *   MAIL     message->reverse_path is syntactically right; nothing else is known of it.
  *   RCPT     every entry of message->rcpts was decided by recipient.c: trap or role, never foreign. At least
  *   one. DATA     bytes are content until smtp_eod.c says otherwise: no verb is looked for.
+ *   CHUNK    so many bytes are content, or swallowed: nothing is looked for in them. CHUNKED: as RCPT, and the
+ *            message has content. AUTH: a line is a response, never a command.
  *   COMMIT   the message belongs to the writer: it is not touched here, and no further input is looked at.
  *   CLOSING  input is dropped unread. ENDED: fd is closed, watchers are stopped, only session_message_done()
  *   comes.
