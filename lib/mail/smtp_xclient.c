@@ -96,13 +96,6 @@ static const struct {
 };
 enum { ATTRIBUTES = sizeof(attributes) / sizeof(attributes[0]) };
 
-static int hex_value(uint8_t c)
-{
-    if (ascii_is_digit(c))
-        return c - '0';
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 enum trap_err smtp_xtext_decode(struct bytes in, uint8_t *out, size_t cap, size_t *n_out)
 {
     size_t n = 0;
@@ -111,8 +104,8 @@ enum trap_err smtp_xtext_decode(struct bytes in, uint8_t *out, size_t cap, size_
         int c = in.p[i];
 
         if (c == '+') {
-            const int high = i + 2 < in.n ? hex_value(in.p[i + 1]) : -1;
-            const int low = i + 2 < in.n ? hex_value(in.p[i + 2]) : -1;
+            const int high = i + 2 < in.n ? ascii_hex_value(in.p[i + 1]) : -1;
+            const int low = i + 2 < in.n ? ascii_hex_value(in.p[i + 2]) : -1;
 
             if (high < 0 || low < 0)
                 return TRAP_EINVAL;
@@ -195,7 +188,7 @@ static bool set_helo_cut(struct bytes value, struct smtp_xclient *out)
     for (size_t i = 0; i < head.n; i++)
         if (head.p[i] < 0x20 || head.p[i] == 0x7f)
             return false;
-    out->cut = true;
+    out->cut |= head.n < value.n;
     return set_helo(head, out);
 }
 

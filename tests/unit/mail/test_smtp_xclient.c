@@ -25,6 +25,8 @@ static void test_good(void **state)
     assert_true(x.esmtp);
     assert_true(bytes_eq(bytes_of(x.helo, x.helo_len), BYTES("he+lo")));
 
+    assert_int_equal(smtp_xclient_parse(BYTES("HELO=he+2blo+2Blo"), &x), TRAP_OK);
+    assert_true(bytes_eq(bytes_of(x.helo, x.helo_len), BYTES("he+lo+lo")));
     assert_int_equal(smtp_xclient_parse(BYTES("addr=ipv6:2001:db8::5  NAME=[UNAVAILABLE]"), &x), TRAP_OK);
     assert_string_equal(ip_text(x.addr, text), "2001:db8::5");
     assert_int_equal(x.unknown, SMTP_XCLIENT_NAME);
@@ -64,7 +66,6 @@ static void test_bad(void **state)
         BYTES_INIT("HELO=a+4"),
         BYTES_INIT("HELO=a+"),
         BYTES_INIT("HELO=+4g"),
-        BYTES_INIT("HELO=+4a"),
         BYTES_INIT("NAME=a+00b"),
         BYTES_INIT("HELO=a\x1b"),
         BYTES_INIT("LOGIN="),

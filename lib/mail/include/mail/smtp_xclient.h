@@ -1,7 +1,8 @@
 /* smtp_xclient.h - the attributes of XCLIENT and XFORWARD, by which a trusted peer says who the client is
  * (Postfix XCLIENT_README, XFORWARD_README).
  *
- * Form:    SP-separated NAME=value; values in xtext (RFC 3461 4: "+" and two upper-case hex digits);
+ * Form:    SP-separated NAME=value; values in xtext (RFC 3461 4: "+" and two hex digits; Exim
+ *          writes them in lower case);
  *          [UNAVAILABLE] and [TEMPUNAVAIL] for what the proxy does not know. ADDR and DESTADDR: IPv4, or
  *          IPv6 behind "IPV6:". IPv4-mapped addresses become IPv4.
  * XCLIENT: NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT; NAME and LOGIN are checked and not kept. One
