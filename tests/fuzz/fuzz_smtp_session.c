@@ -57,7 +57,7 @@ static const char keys[] =
     "trap_domain \"trap.test\" { class = minted }\ntrap_domain \"old.example\" { class = recycled }\n"
     "trap_domain \"told.example\" { class = recycled after_data = reject }\n"
     "smtp { listen = {\"127.0.0.1:2525\"} hostname = mx.trap.test xclient_from = {127.0.0.1} xforward_from = {127.0.0.1}\n"
-    "  hits_per_sender_hour = 0 line_max = 512 message_max = 64k recipients_max = 100\n"
+    "  auth = on hits_per_sender_hour = 0 line_max = 512 message_max = 64k recipients_max = 100\n"
     "  lookup_url = \"https://x.example/$\" }\n"
     "store { samples_max = 4M sample_max = 4k free_min = 0 }\n";
 
