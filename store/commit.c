@@ -31,6 +31,7 @@ struct commit {
     struct wal_room wal_room;
     mono_t disk_checked;
     bool disk_low, failing;
+    atomic_size_t expected;
     atomic_uint_fast64_t jobs, batches, failed_batches, wal_bytes, wal_bytes_max, longest_commit_us;
 };
 
@@ -211,22 +212,24 @@ static void run_batch(struct commit *c, size_t n)
 }
 
 /* A commit costs an fsync and two writes a page, however many records share them. Where records come in
- * numbers they are let come together: as long as each pause brings more, and at most gather_us since the last
- * commit began. Who comes alone never waits. */
+ * numbers they are let come together: half of those that are under way, so that the other half has the processor
+ * meanwhile, and at most gather_us since the last commit began. Who comes alone never waits. */
 static void gather(struct commit *c, struct mpsc_node *last, size_t count)
 {
     enum { PAUSE_NS = 250 * 1000 };
     const struct timespec pause = { .tv_nsec = PAUSE_NS };
+    const size_t half = atomic_load_explicit(&c->expected, memory_order_relaxed) / 2;
+    const size_t wanted = half < c->o.batch_max ? half : c->o.batch_max;
     const mono_t past = { 0 };
     struct mpsc_node *more;
     size_t more_count;
 
     if (c->last_batch < BUSY_FROM)
         return;
-    while (count < c->o.batch_max && us_since(c->begun) < c->o.gather_us) {
+    while (count < wanted && us_since(c->begun) < c->o.gather_us) {
         (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
         if (mpsc_drain_wait(&c->queue, past, &more, &more_count) != TRAP_OK)
-            return;
+            continue;
         while (last->next != NULL)
             last = last->next;
         last->next = more;
@@ -309,6 +312,11 @@ fail:
 enum trap_err commit_submit(struct commit *c, struct commit_job *job)
 {
     return mpsc_push(&c->queue, &job->node);
+}
+
+void commit_expect(struct commit *c, size_t n)
+{
+    atomic_store_explicit(&c->expected, n, memory_order_relaxed);
 }
 
 void commit_stop(struct commit **cp)

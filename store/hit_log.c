@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-enum { HELO_MAX = 255, GATHER_US = 1000, PATH_MAX_BYTES = 320, CIPHER_MAX = 63, JA4_MAX = 36, SNI_MAX = 255 };
+enum { HELO_MAX = 255, GATHER_US = 2000, PATH_MAX_BYTES = 320, CIPHER_MAX = 63, JA4_MAX = 36, SNI_MAX = 255 };
 
 struct hit_log {
     struct store_db *db;

@@ -164,6 +164,7 @@ static enum trap_err submit_evidence(struct message *m)
     }
     m->hit_done.run = run_hit_done;
     m->hit_job.job.done = on_hit_done;
+    commit_expect(hit_log_commit(m->server->hits), m->server->message_count);
     err = hit_log_submit(m->server->hits, &m->hit_job);
     if (err == TRAP_OK) {
         m->jobs++;

@@ -27,6 +27,7 @@ struct message *message_new(struct server *server, struct session *session)
         buf_init(&m->sample, server->config->store.sample_max_bytes);
         buf_init(&m->copy, server->config->smtp.message_max_bytes + SPARE_BUFFER_MAX);
     }
+    server->message_count++;
     m->server = server;
     m->session = session;
     m->next = NULL;
@@ -68,6 +69,7 @@ void message_drop(struct message *m)
     struct server *server = m->server;
 
     TRAP_BUG_ON(m->jobs != 0 || m->queued);
+    server->message_count--;
     postbox_release(m);
     if (server->spare_count >= SPARE_MAX || m->rcpt_cap > SPARE_RCPTS_MAX) {
         message_free(m);

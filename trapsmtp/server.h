@@ -67,6 +67,7 @@ struct server {
 
     struct message *queue_head,
         **queue_tail; /* end-of-data seen, the commit queue was full: submitted when there is room */
+    size_t message_count; /* transactions that are open, those with the writer included */
     struct message *spare_messages;
     size_t spare_count;
     mono_t storage_full_until; /* after a commit that failed: MAIL gets 452 until then */

@@ -37,7 +37,7 @@ struct commit_job {
 
 struct commit_options {
     uint32_t queue_max, batch_max;
-    uint32_t gather_us; /* records that come in numbers wait at most so long for others; 0: never */
+    uint32_t gather_us; /* records that come in numbers may wait so long for others; 0: never */
     uint64_t wal_max_bytes, free_min_bytes;
     void *log;                     /* given to apply() */
     void (*before_commit)(void *log); /* may be NULL; inside the transaction, after the last apply */
@@ -52,6 +52,9 @@ struct commit;
 TRAP_NODISCARD enum trap_err commit_start(struct store_db *db, const struct commit_options *o, struct commit **out,
                                           struct err_text *why);
 TRAP_NODISCARD enum trap_err commit_submit(struct commit *c, struct commit_job *job);
+/* n records are under way, those that were submitted included: what a busy writer may wait for (gather_us). Any
+ * thread. */
+void commit_expect(struct commit *c, size_t n);
 /* Commits what waits, then ends the threads. */
 void commit_stop(struct commit **c);
 

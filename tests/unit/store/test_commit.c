@@ -116,6 +116,7 @@ static void test_many_producers(void **state)
     (void)state;
     scratch_begin(&s, true);
     l = open_log(&s, &conf);
+    commit_expect(hit_log_commit(l), PRODUCERS * EACH); /* batches are gathered */
     waiter_init(&w);
     for (unsigned i = 0; i < PRODUCERS * EACH; i++)
         work[i].order = &order;
