@@ -34,6 +34,8 @@ static int print_text(const struct config *c)
            c->trap_file[0] == '\0' ? "" : ", more in ", c->trap_file);
     print_endpoints("web", &c->web.listen);
     print_endpoints("smtp", &c->smtp.listen);
+    if (c->smtp.socketmap_listen[0] != '\0')
+        printf("%-14s %s\n", "socketmap", c->smtp.socketmap_listen);
     for (size_t i = 0; i < c->zone_count; i++)
         printf("%-14s %s: %s by policy %s, %s\n", i == 0 ? "zones" : "", c->zones[i].name,
                zone_kind_name(c->zones[i].kind), c->zones[i].policy,

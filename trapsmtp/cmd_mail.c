@@ -5,6 +5,7 @@
 #include "forward.h"
 #include "server.h"
 
+#include <base/log.h>
 #include <mail/smtp_command.h>
 #include <mail/smtp_path.h>
 
@@ -55,11 +56,43 @@ static struct smtp_path as_it_came(struct bytes *rest)
     return (struct smtp_path){ .local = text };
 }
 
+/* The parameters that are right; wrong ones, and what is not for us, are passed over. The struct points into
+ * text. */
+enum { RELAYED_PARAMS_MAX = 1024 };
+static struct smtp_params right_params(struct bytes in, uint8_t text[RELAYED_PARAMS_MAX])
+{
+    struct smtp_params params = { .size = 0 }, more;
+    struct bytes param;
+    size_t n = 0;
+
+    while (bytes_split(&in, ' ', &param)) {
+        if (param.n == 0 || param.n >= RELAYED_PARAMS_MAX - n)
+            continue;
+        memcpy(text + n, param.p, param.n);
+        text[n + param.n] = ' ';
+        if (smtp_params_parse(bytes_of(text, n + param.n), OFFERED, &more) != SMTP_PARAMS_OK)
+            continue;
+        n += param.n + 1;
+        params = more;
+    }
+    return params;
+}
+
+/* Said once: an operator has to look at it. */
+static void warn_unnamed(struct session *s)
+{
+    if (!s->server->told_unnamed)
+        log_warning("smtp.forward.unnamed", LOG_IP(s->peer),
+                    LOG_STR("todo", "let it name its clients: docs/inside-a-domain.md"));
+    s->server->told_unnamed = true;
+}
+
 static enum step mail_relayed(struct session *s, struct bytes argument)
 {
     struct smtp_params params;
     struct smtp_path path;
     struct bytes rest = argument, text;
+    uint8_t kept[RELAYED_PARAMS_MAX];
     bool sloppy, cut;
     enum step step;
 
@@ -72,8 +105,9 @@ static enum step mail_relayed(struct session *s, struct bytes argument)
         session_close_after(s, SMTP_REPLY_NO_MEMORY, "memory");
         return STEP_CLOSE;
     }
-    if (smtp_params_parse(rest, OFFERED | SMTP_EXT_AUTH, &params) != SMTP_PARAMS_OK)
-        params = (struct smtp_params){ .size = 0 };
+    if (s->forward == NULL)
+        warn_unnamed(s);
+    params = right_params(rest, kept);
     if (!forward_begin(s)) {
         s->tally.refused_limit++;
         reply(s, SMTP_REPLY_NOT_NOW);

@@ -1,5 +1,6 @@
 #include "postbox.h"
 
+#include "forward.h"
 #include "server.h"
 #include "session.h"
 
@@ -135,6 +136,8 @@ static void add_clean(struct buf *b, struct bytes s)
 
 void postbox_begin(struct session *s)
 {
+    const struct bytes helo = forward_helo(s);
+    const struct ip sender = forward_sender(s);
     struct message *m = s->message;
     char ip[IP_TEXT_MAX], at[WALL_TEXT_MAX];
     struct buf *b = &m->copy;
@@ -150,9 +153,9 @@ void postbox_begin(struct session *s)
         buf_add_str(b, "\r\n");
     }
     buf_add_str(b, "Received: from ");
-    add_clean(b, s->helo_len > 0 ? session_helo(s) : BYTES("unknown"));
+    add_clean(b, helo.n > 0 ? helo : BYTES("unknown"));
     buf_addf(b, " ([%s%s])\r\n\tby %s (trapsmtp); %s\r\n",
-             ip_is_v4(s->client) ? "" : "IPv6:", ip_text(s->client, ip), s->server->config->smtp.hostname,
+             ip_is_v4(sender) ? "" : "IPv6:", ip_text(sender, ip), s->server->config->smtp.hostname,
              wall_text(wall_now(), at));
 }
 

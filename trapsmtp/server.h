@@ -64,6 +64,7 @@ struct server {
     struct listed listed; /* who is slowed down */
     uint64_t last_session_id;
     uint64_t refused; /* connections over a limit since the last tick */
+    bool told_unnamed; /* that a front MX does not say whose mail it brings */
 
     struct message *queue_head,
         **queue_tail; /* end-of-data seen, the commit queue was full: submitted when there is room */

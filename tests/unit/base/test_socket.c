@@ -6,7 +6,10 @@
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -89,10 +92,49 @@ static void test_no_such_address(void **state)
     assert_non_null(strstr(why.text, "web.listen [2001:db8::1]:0: "));
 }
 
+static void test_path(void **state)
+{
+    char dir[] = "/tmp/trapline-test.XXXXXX", path[64], file[64], *longer = test_calloc(1, 200);
+    struct err_text why;
+    struct stat st;
+    int fd = -1, again = -1;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    (void)snprintf(path, sizeof(path), "%s/map", dir);
+    (void)snprintf(file, sizeof(file), "%s/file", dir);
+    memset(longer, '/', 150);
+
+    assert_int_equal(socket_listen_path("a.b", path, "", &fd, &why), TRAP_OK);
+    assert_int_equal(stat(path, &st), 0);
+    assert_true(S_ISSOCK(st.st_mode));
+    assert_int_equal(st.st_mode & 0777, 0660);
+    assert_int_equal(socket_listen_path("a.b", path, "", &again, &why), TRAP_EBUSY); /* it is alive */
+    assert_non_null(strstr(why.text, "a.b"));
+    assert_int_equal(close(fd), 0);
+    assert_int_equal(socket_listen_path("a.b", path, "", &fd, &why), TRAP_OK); /* it was left behind */
+    assert_int_equal(close(fd), 0);
+    assert_int_equal(unlink(path), 0);
+
+    fd = open(file, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+    assert_int_not_equal(fd, -1);
+    assert_int_equal(socket_listen_path("a.b", file, "", &again, &why), TRAP_EBUSY);
+    assert_int_equal(stat(file, &st), 0);
+    assert_true(S_ISREG(st.st_mode));
+    assert_int_equal(socket_listen_path("a.b", longer, "", &again, &why), TRAP_EINVAL);
+    assert_int_equal(socket_listen_path("a.b", path, "no-such-group", &again, &why), TRAP_EPERM);
+    assert_int_equal(stat(path, &st), -1);
+    assert_int_equal(close(fd), 0);
+    assert_int_equal(unlink(file), 0);
+    assert_int_equal(rmdir(dir), 0);
+    test_free(longer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_listens),
+        cmocka_unit_test(test_path),
         cmocka_unit_test(test_families_side_by_side),
         cmocka_unit_test(test_in_use),
         cmocka_unit_test(test_no_such_address),
