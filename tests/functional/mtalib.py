@@ -99,7 +99,6 @@ tls_advertise_hosts =
 never_users =
 acl_not_smtp = accept
 local_interfaces = <; 127.0.0.1 ; ::1
-daemon_smtp_ports = 
 qualify_domain = exim.example
 keep_environment =
 message_size_limit = 50M
@@ -114,18 +113,6 @@ begin transports
 
 begin retry
 * * F,1h,1s
-"""
-EXIM_ROUTER = """\
-out:
-  driver = manualroute
-  route_list = * {host}::{port} byname
-  self = send
-  transport = out
-"""
-EXIM_TRANSPORT = """\
-out:
-  driver = smtp
-  {options}
 """
 
 

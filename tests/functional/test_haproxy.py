@@ -4,11 +4,10 @@ import shutil
 import socket
 import sys
 
-from test_smtp_proxy import connect, hits, mail, sink
+from test_smtp_proxy import PROXIED, connect, hits, mail, sink
 from testlib import Smtp, free_port, run_tests, skip, wait_for
 
 HAPROXY = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin")
-PROXIED = 1 << 4  # HIT_PROXY
 CLIENT4, CLIENT6 = "198.51.100.22", "2001:db8::22"
 FRONTENDS = {  # name: (address, client that it shall name, words behind the server)
     "v1": ("127.0.0.1", CLIENT4, "send-proxy"),

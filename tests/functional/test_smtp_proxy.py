@@ -2,6 +2,7 @@
 import contextlib
 import ipaddress
 import re
+import ssl
 import sys
 import time
 
@@ -9,13 +10,14 @@ from testlib import Installation, Smtp, free_port, run_tests, wait_for
 
 CONFIG = 'trap_domain "old.example" { class = "recycled" }\n'
 TRAP = "t1@old.example"
+TLS, PROXIED = 1 << 1, 1 << 4  # enum hit_flag
 BODY = b"Subject: x\r\n\r\nb\r\n"
 
 
 @contextlib.contextmanager
-def sink(build, smtp="", xclient='xclient_from = {}'):
+def sink(build, smtp="", xclient='xclient_from = {}', tls=False):
     port = free_port()
-    with Installation(build, config=CONFIG, smtp=f'proxy_listen = {{"127.0.0.1:{port}"}}  {smtp}') as inst:
+    with Installation(build, config=CONFIG, smtp=f'proxy_listen = {{"127.0.0.1:{port}"}}  {smtp}', tls=tls) as inst:
         inst.conf.write_text(re.sub(r"xclient_from = \{[^}]*\}", xclient, inst.conf.read_text()))
         inst.proxy_port = port
         inst.daemon = inst.start("trapsmtp")
@@ -74,6 +76,23 @@ def test_xclient_only_of_trusted_peers(build):
                 lines = s.expect("EHLO client.example", 250)
                 assert any(b"XCLIENT" in line for line in lines) == (code == 220), lines
                 s.expect("XCLIENT ADDR=198.51.100.9", code)
+
+
+def test_starttls(build):
+    """Behind the header as anywhere; what the client said before it is forgotten, the header is not."""
+    with sink(build, tls=True) as inst:
+        s = connect(inst.proxy_port, header=b"PROXY TCP6 2001:db8::22 2001:db8::7 1 25\r\n")
+        s.expect(None, 220)
+        s.expect("EHLO client.example", 250)
+        s.expect("STARTTLS", 220)
+        context = ssl._create_unverified_context()
+        s.sock = context.wrap_socket(s.sock)
+        s.file = s.sock.makefile("rb")
+        s.expect("EHLO client.example", 250)
+        assert s.message("a@sender.example", [TRAP], BODY) == 250
+        s.close()
+        (sender, local, port, flags), = hits(inst)
+        assert (sender, local, port) == ("2001:db8::22", "2001:db8::7", 25) and flags & TLS and flags & PROXIED, hits(inst)
 
 
 # ---- limits ----

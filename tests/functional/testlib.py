@@ -3,6 +3,8 @@
 Only 127.0.0.1 is ever connected to; ports are free ones; only processes that were started here are ended.
 """
 import contextlib
+import ctypes
+import ctypes.util
 import http.client
 import json
 import os
@@ -282,6 +284,16 @@ def stuff(body):
     if lines and lines[-1] == b"":
         lines.pop()
     return b"".join((b"." if line.startswith(b".") else b"") + line + b"\r\n" for line in lines)
+
+
+def unzstd(data):
+    lib = ctypes.CDLL(ctypes.util.find_library("zstd") or "libzstd.so.1")
+    lib.ZSTD_decompress.restype = ctypes.c_size_t
+    lib.ZSTD_isError.argtypes = [ctypes.c_size_t]
+    out = ctypes.create_string_buffer(1 << 20)
+    n = lib.ZSTD_decompress(out, ctypes.c_size_t(len(out)), data, ctypes.c_size_t(len(data)))
+    assert not lib.ZSTD_isError(n), "the sample is no zstd frame"
+    return out.raw[:n]
 
 
 ADDRESS = re.compile(rb"[A-Za-z0-9._-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")

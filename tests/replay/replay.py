@@ -48,8 +48,6 @@ After the dialogue the connection is closed, and what is on record is compared (
 
 TEXT knows \\r \\n \\t \\0 \\xHH \\\\ and \\s for a blank.
 """
-import ctypes
-import ctypes.util
 import ipaddress
 import os
 import pathlib
@@ -61,7 +59,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "functional"))
 from clocklib import Clock  # noqa: E402
-from testlib import Installation, Smtp, free_port, skip, wait_for  # noqa: E402
+from testlib import Installation, Smtp, free_port, skip, unzstd, wait_for  # noqa: E402
 
 CONFIG = ('trap_domain "old.example" { class = "pristine" }\n'
           'trap_domain "reborn.example" { class = "recycled" }\n'
@@ -83,16 +81,6 @@ def text(s):
         out += s[at:m.start()].encode() + one(m)
         at = m.end()
     return out + s[at:].encode()
-
-
-def unzstd(data):
-    lib = ctypes.CDLL(ctypes.util.find_library("zstd") or "libzstd.so.1")
-    lib.ZSTD_decompress.restype = ctypes.c_size_t
-    lib.ZSTD_isError.argtypes = [ctypes.c_size_t]
-    out = ctypes.create_string_buffer(1 << 20)
-    n = lib.ZSTD_decompress(out, ctypes.c_size_t(len(out)), data, ctypes.c_size_t(len(data)))
-    assert not lib.ZSTD_isError(n), "the sample is no zstd frame"
-    return out.raw[:n]
 
 
 class Failure(AssertionError):
