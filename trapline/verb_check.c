@@ -34,6 +34,8 @@ static int print_text(const struct config *c)
            c->trap_file[0] == '\0' ? "" : ", more in ", c->trap_file);
     print_endpoints("web", &c->web.listen);
     print_endpoints("smtp", &c->smtp.listen);
+    print_endpoints("smtp, TLS", &c->smtp.tls_listen);
+    print_endpoints("smtp, PROXY", &c->smtp.proxy_listen);
     if (c->smtp.socketmap_listen[0] != '\0')
         printf("%-14s %s\n", "socketmap", c->smtp.socketmap_listen);
     for (size_t i = 0; i < c->zone_count; i++)

@@ -30,7 +30,7 @@ static int fail(enum trap_err err, const struct err_text *why)
 
 static enum trap_err check_listen(const struct config *config, struct err_text *why)
 {
-    if (config->smtp.listen.n == 0 && config->smtp.proxy_listen.n == 0) {
+    if (config->smtp.listen.n + config->smtp.tls_listen.n + config->smtp.proxy_listen.n == 0) {
         err_text_set(why, "%s: smtp.listen is empty: name an address and port, such as \"127.0.0.1:2525\"",
                      config->path);
         return TRAP_EINVAL;

@@ -85,8 +85,9 @@ int main(int argc, char **argv)
         return 64;
     session = smtp_create_session();
     message = session != NULL ? smtp_add_message(session) : NULL;
-    if (message == NULL || !smtp_set_server(session, argv[1]) || !smtp_set_hostname(session, "esmtp.example") ||
-        !smtp_set_eventcb(session, on_event, &in_tls) || !smtp_set_reverse_path(message, argv[3]) ||
+    if (message == NULL || !smtp_set_server(session, argv[1]) ||
+        !smtp_set_hostname(session, "esmtp.example") || !smtp_set_eventcb(session, on_event, &in_tls) ||
+        !smtp_set_reverse_path(message, argv[3]) ||
         !smtp_starttls_enable(session, starttls ? Starttls_REQUIRED : Starttls_DISABLED) ||
         !smtp_set_message_fp(message, stdin))
         return fail("preparation");

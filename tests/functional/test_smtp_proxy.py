@@ -95,6 +95,18 @@ def test_starttls(build):
         assert (sender, local, port) == ("2001:db8::22", "2001:db8::7", 25) and flags & TLS and flags & PROXIED, hits(inst)
 
 
+def test_no_other_listener(build):
+    """proxy_listen alone is enough, and `trapline check` tells of it."""
+    with sink(build) as inst:
+        assert f"smtp, PROXY    127.0.0.1 port {inst.proxy_port}" in inst.run("check").stdout.decode()
+        assert inst.stop(inst.daemon) == 0
+        text = inst.conf.read_text()
+        inst.conf.write_text(text.replace(f'listen = {{"127.0.0.1:{inst.smtp_port}"}}', "", 1))
+        inst.smtp_port = inst.proxy_port
+        inst.daemon = inst.start("trapsmtp")
+        mail(connect(inst.proxy_port, header=b"PROXY TCP4 198.51.100.22 203.0.113.7 1 25\r\n"))
+
+
 # ---- limits ----
 
 def test_sessions(build):

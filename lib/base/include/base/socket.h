@@ -18,7 +18,7 @@ TRAP_NODISCARD enum trap_err socket_listen(const char *key, struct endpoint e, i
                                            struct err_text *why);
 /* The same at a path; group "" is that of the process. A socket that nobody listens on any more is replaced;
  * what is no socket never is. */
-TRAP_NODISCARD enum trap_err socket_listen_path(const char *key, const char *path, const char *group, int *fd_out,
-                                                struct err_text *why);
+TRAP_NODISCARD enum trap_err socket_listen_path(const char *key, const char *path, const char *group,
+                                                int *fd_out, struct err_text *why);
 
 #endif
