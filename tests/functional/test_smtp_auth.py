@@ -65,11 +65,12 @@ def memory_holds(pid, traces):
     with open(f"/proc/{pid}/mem", "rb", buffering=0) as mem:
         for line in open(f"/proc/{pid}/maps"):
             start, end, mode = re.match(r"(\w+)-(\w+) (\S+)", line).groups()
-            if not mode.startswith("rw"):
+            size = int(end, 16) - int(start, 16)
+            if not mode.startswith("rw") or size > 1 << 30:  # the shadow of a sanitizer
                 continue
             try:
                 mem.seek(int(start, 16))
-                data = mem.read(int(end, 16) - int(start, 16))
+                data = mem.read(size)
             except (OSError, ValueError, OverflowError):
                 continue
             found += [(line.split()[-1], t) for t in traces if t in data]
