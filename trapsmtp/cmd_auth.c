@@ -90,6 +90,7 @@ void auth_line(struct session *s, struct bytes line)
 
 void auth_too_long(struct session *s)
 {
+    s->server->wipe_input = true;
     session_note(s, HIT_LONG_LINE);
     end(s, NULL);
     reply(s, SMTP_REPLY_AUTH_TOO_LONG);
