@@ -42,7 +42,7 @@ THIRD_PARTY = {
 }
 
 # Hostile input is kept as it is; it may hold any byte.
-SAMPLES = ("tests/fixtures/", "tests/fuzz/corpus/")
+SAMPLES = ("tests/fixtures/", "tests/fuzz/corpus/", "tests/fuzz/seeds/")
 NOTES = re.compile(r"\b(" + "|".join(("TO" + "DO", "FIX" + "ME", "X" * 3, "HA" + "CK")) + r")\b")
 CALL = re.compile(r"(?<![\w.>])(?<!->)(" + "|".join(CALLS) + r")\s*\(")
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
