@@ -11,11 +11,14 @@
  *   RCPT --BDAT--> CHUNK --all octets--> CHUNKED --BDAT--> CHUNK --all octets, LAST--> COMMIT
  *   any of READY, MAIL, RCPT, CHUNKED --BDAT that is refused--> CHUNK (swallowed) --all octets--> where it was
  *   READY --AUTH--> AUTH --line--> AUTH or READY
+ *   any of READY, MAIL, RCPT, CHUNKED --STARTTLS, 220--> HANDSHAKE --agreed--> READY, all before it forgotten
+ *   accept on tls_listen --> HANDSHAKE --agreed, 220--> READY        failed, time-out --> ENDED, no reply
  *   any --QUIT, 421--> CLOSING --all sent--> ENDED          any --client gone--> ENDED
  *   ENDED waits for a message that is still with the writer, then it is freed.
  *
  * What may be trusted:
  *   PROXY    peer: the kernel's word, and in proxy_from. client: nobody yet.
+ *   HANDSHAKE nothing is read but by OpenSSL, and nothing is written in clear.
  *   READY    client, local: the kernel's word, or the PROXY header's, or XCLIENT's from a peer in xclient_from.
  *                           helo: the client's claim.
  *   MAIL     message->reverse_path is syntactically right; nothing else is known of it.
