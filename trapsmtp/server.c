@@ -18,7 +18,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-enum { TICK_MS = 1000, STOP_TICK_MS = 20 };
+enum { TICK_MS = 1000, STOP_TICK_MS = 20, NAP_US = 80 };
 
 /* ---- work that comes back from other threads ---- */
 
@@ -298,6 +298,7 @@ void server_run(struct server *server, int signal_fd)
     struct log_gather lines;
 
     log_gather(&lines); /* two a message: one write a turn of the loop, not two each */
+    loop_set_nap(server->loop, NAP_US);
     server->signal_fd = signal_fd;
     loop_io_init(&signals, signal_fd, LOOP_READ, on_signal, server);
     loop_io_start(server->loop, &signals);

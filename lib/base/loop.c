@@ -5,11 +5,16 @@
 
 #include <ev.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 
 _Static_assert(sizeof(struct ev_io) <= sizeof(((struct loop_io *)0)->ev), "loop_io.ev");
 _Static_assert(sizeof(struct ev_timer) <= sizeof(((struct loop_timer *)0)->ev), "loop_timer.ev");
 _Static_assert(sizeof(struct ev_async) <= sizeof(((struct loop_wakeup *)0)->ev), "loop_wakeup.ev");
 _Static_assert((int)LOOP_READ == (int)EV_READ && (int)LOOP_WRITE == (int)EV_WRITE, "events are libev's own");
+
+/* One ready descriptor is a client alone, who would only lose; when many are ready the next ones come together
+ * anyway. */
+enum { NAP_FROM = 2, NAP_BELOW = 16 };
 
 struct deferred {
     void (*fn)(void *arg);
@@ -22,6 +27,8 @@ struct loop {
     ev_prepare before_wait; /* the batch is done: runs what was deferred, writes what was logged */
     mono_t now;
     bool running;
+    unsigned handled; /* descriptors that were ready in this batch */
+    ev_tstamp nap;    /* 0: never */
     struct deferred *deferred;
     size_t deferred_n, deferred_cap;
 };
@@ -45,12 +52,23 @@ static void run_deferred(struct loop *l)
     l->deferred_n = 0;
 }
 
+/* libev sleeps before it waits, if that is asked for. While it sleeps nobody needs to wake us. */
+static void set_nap(struct loop *l)
+{
+    const bool several = l->handled >= NAP_FROM && l->handled < NAP_BELOW;
+
+    l->handled = 0;
+    if (l->nap > 0.)
+        ev_set_io_collect_interval(l->ev, several ? l->nap : 0.);
+}
+
 static void end_batch(struct ev_loop *ev, ev_prepare *w, int events)
 {
     (void)ev;
     (void)events;
     run_deferred(w->data);
     log_flush();
+    set_nap(w->data);
 }
 
 enum trap_err loop_new(struct loop **out)
@@ -69,6 +87,7 @@ enum trap_err loop_new(struct loop **out)
         return TRAP_EIO;
     }
     l->now = mono_now();
+    ev_set_userdata(l->ev, l);
     ev_check_init(&l->after_wait, read_clock);
     l->after_wait.data = l;
     ev_set_priority(&l->after_wait, EV_MAXPRI);
@@ -104,6 +123,14 @@ void loop_run(struct loop *l)
     l->running = false;
 }
 
+void loop_set_nap(struct loop *l, uint32_t us)
+{
+    enum { SLACK_NS = 1000 };
+
+    l->nap = (ev_tstamp)us / 1e6;
+    (void)prctl(PR_SET_TIMERSLACK, (unsigned long)SLACK_NS); /* the kernel's 50 us would double it */
+}
+
 void loop_stop(struct loop *l)
 {
     ev_break(l->ev, EVBREAK_ALL);
@@ -124,8 +151,9 @@ static ev_io *io_watcher(struct loop_io *io)
 static void on_io(struct ev_loop *ev, ev_io *w, int events)
 {
     struct loop_io *const io = w->data;
+    struct loop *const l = ev_userdata(ev);
 
-    (void)ev;
+    l->handled++;
     io->cb(io, events & (LOOP_READ | LOOP_WRITE));
 }
 

@@ -194,8 +194,8 @@ static void say(struct client *c, enum step step)
 
     c->step = step;
     if (step == MAIL)
-        (void)snprintf(c->command, sizeof(c->command), "MAIL FROM:<offers-%u@sender%u.example>\r\n", c->number,
-                       c->number % 1000);
+        (void)snprintf(c->command, sizeof(c->command), "MAIL FROM:<offers-%u@sender%u.example>\r\n",
+                       c->number, c->number % 1000);
     else if (step == RCPT)
         write_rcpt(c);
     c->unsent = bytes_str(step == MAIL || step == RCPT ? c->command : words[step == CONTENT ? DATA : step]);
@@ -268,7 +268,8 @@ static void on_event(struct client *c, uint32_t events)
 
 static void open_client(struct client *c, uint16_t port)
 {
-    const struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(port),
+    const struct sockaddr_in to = { .sin_family = AF_INET,
+                                    .sin_port = htons(port),
                                     .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     const int on = 1;
 

@@ -106,6 +106,69 @@ static void test_io(void **state)
     (void)close(fds[1]);
 }
 
+/* ---- naps ---- */
+
+enum { NAP_MS = 1000 };
+static int later[2];
+
+static void read_and_go_on(struct loop_io *io, int events)
+{
+    char c;
+
+    (void)events;
+    assert_int_equal(read(*(int *)io->arg, &c, 1), 1);
+    calls++;
+    if (later[1] != -1) { /* the next event is there before the loop waits */
+        assert_int_equal(write(later[1], "x", 1), 1);
+        later[1] = -1;
+    }
+}
+
+/* The time from a batch of `ready` descriptors to the next event, which is there already. */
+static int64_t time_after(unsigned ready)
+{
+    enum { MAX = 2 };
+    struct loop_io io[MAX], next;
+    int fds[MAX][2], end[2];
+    mono_t begun;
+    int64_t ms;
+
+    calls = 0;
+    assert_int_equal(pipe2(end, O_CLOEXEC), 0);
+    later[1] = end[1];
+    for (unsigned i = 0; i < ready; i++) {
+        assert_int_equal(pipe2(fds[i], O_CLOEXEC), 0);
+        assert_int_equal(write(fds[i][1], "x", 1), 1);
+        loop_io_init(&io[i], fds[i][0], LOOP_READ, read_and_go_on, &fds[i][0]);
+        loop_io_start(l, &io[i]);
+    }
+    loop_io_init(&next, end[0], LOOP_READ, note_and_stop, NULL);
+    loop_io_start(l, &next);
+    begun = mono_now();
+    loop_run(l);
+    ms = mono_diff(mono_now(), begun).ms;
+    assert_int_equal(calls, ready + 1);
+    for (unsigned i = 0; i < ready; i++) {
+        loop_io_stop(l, &io[i]);
+        (void)close(fds[i][0]);
+        (void)close(fds[i][1]);
+    }
+    loop_io_stop(l, &next);
+    (void)close(end[0]);
+    (void)close(end[1]);
+    return ms;
+}
+
+static void test_nap(void **state)
+{
+    (void)state;
+    assert_true(time_after(2) < NAP_MS); /* never, where it is not wanted */
+    loop_set_nap(l, NAP_MS * 1000);
+    assert_true(time_after(1) < NAP_MS);
+    assert_true(time_after(2) >= NAP_MS);
+    assert_true(time_after(1) < NAP_MS);
+}
+
 /* ---- timers ---- */
 
 static char order[16];
@@ -314,6 +377,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_io, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_nap, setup, teardown),
         cmocka_unit_test_setup_teardown(test_timers, setup, teardown),
         cmocka_unit_test_setup_teardown(test_timer_before_run, setup, teardown),
         cmocka_unit_test_setup_teardown(test_now, setup, teardown),
