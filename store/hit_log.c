@@ -1,6 +1,7 @@
 /* Writer of hits.db. Runs on the commit thread but for open, submit and close. */
+#include "db.h"
 #include "hit_key.h"
-#include "sample.h"
+#include "sample_log.h"
 
 #include <store/hit_log.h>
 
@@ -149,7 +150,7 @@ static void copy_sample(struct hit_log *l, const struct hit *h)
 {
     struct sample_job *job;
 
-    if (l->copy_count == l->copy_max || !sample_wants(l->samples, h))
+    if (l->copy_count == l->copy_max)
         return;
     job = sample_copy(l->samples, h);
     if (job == NULL)

@@ -3,8 +3,7 @@
  *
  * Order:   a hit is durable in hits.db before done(); its sample goes to samples.db after that, by a thread
  *          of its own, and may be lost in a crash: a sample is a convenience, the hit is the promise.
- * Samples: kept where the digest is new or the sender new that day, at most three a sender key and day; zstd,
- *          within samples_max_bytes (the oldest go first).
+ * Samples: which are kept: <store/sample.h>.
  * Callbacks must not call the function that called them (one statement runs once at a time); any other is
  * fine.
  * Size:    <= 220 bytes a hit with one recipient and its indexes, samples apart.
@@ -14,7 +13,6 @@
 #ifndef STORE_HIT_LOG_H
 #define STORE_HIT_LOG_H
 
-#include <base/buf.h>
 #include <store/commit.h>
 #include <store/record.h>
 
@@ -64,7 +62,4 @@ typedef enum trap_err counter_fn(const struct counter_row *c, void *arg);
 /* Newest hour first. */
 TRAP_NODISCARD enum trap_err counter_by_sender(struct store_db *db, struct prefix p, uint32_t limit, counter_fn *fn, void *arg);
 TRAP_NODISCARD enum trap_err counter_total(struct store_db *db, uint64_t *rows_out, uint64_t *messages_out);
-/* From samples.db; TRAP_ENOENT where none was kept. *out is initialised by the call, freed by the caller. */
-TRAP_NODISCARD enum trap_err sample_get(struct store_db *samples, uint64_t hit_seq, struct buf *out);
-
 #endif

@@ -193,117 +193,10 @@ static void test_strings_are_cut(void **state)
     scratch_end(&s);
 }
 
-static bool has_sample(struct store_db *db, uint64_t seq, struct bytes expected)
-{
-    struct buf b = { 0 };
-    const enum trap_err err = sample_get(db, seq, &b);
-
-    if (err == TRAP_ENOENT)
-        return false;
-    assert_int_equal(err, TRAP_OK);
-    assert_true(bytes_eq(buf_bytes(&b), expected));
-    buf_free(&b);
-    return true;
-}
-
-static void test_which_samples_are_kept(void **state)
-{
-    static const struct {
-        uint8_t sender;
-        uint64_t digest;
-        unsigned day;
-        bool kept;
-    } cases[] = {
-        { 1, 100, 0, true },  /* new digest */
-        { 1, 100, 0, false }, /* the same again */
-        { 2, 100, 0, true },  /* known digest, sender's first of the day */
-        { 2, 100, 0, false }, { 1, 101, 0, true },
-        { 1, 102, 0, true },  { 1, 103, 0, false }, /* three a day */
-        { 1, 103, 1, true },                        /* next day */
-        { 2, 101, 1, true },
-    };
-    const struct conf_store conf = scratch_conf();
-    struct scratch s;
-    struct hit_log *l;
-    struct store_db *db;
-    struct job job;
-    char text[10][64];
-
-    (void)state;
-    scratch_begin(&s, true);
-    l = open_log(&s, &conf);
-    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct hit h = plain();
-
-        h.at.us += (int64_t)cases[i].day * WALL_US_PER_DAY;
-        h.sender = ip_v4(203, 0, 113, cases[i].sender);
-        h.digest = cases[i].digest;
-        (void)snprintf(text[i], 64, "Subject: sample number %u\r\n", i);
-        h.sample = bytes_str(text[i]);
-        assert_int_equal(append(l, &job, &h), TRAP_OK);
-    }
-    hit_log_close(&l);
-    db = open_reader(&s, STORE_SAMPLES);
-    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        if (has_sample(db, i + 1, bytes_str(text[i])) != cases[i].kept)
-            fail_msg("case %u", i);
-    store_close(&db);
-    /* After a restart the digests are still known: sender 9's first of the day is kept, its second is not. */
-    l = open_log(&s, &conf);
-    for (unsigned i = 0; i < 2; i++) {
-        struct hit h = plain();
-
-        h.sender = ip_v4(203, 0, 113, 9);
-        h.digest = 100;
-        h.sample = BYTES("again");
-        assert_int_equal(append(l, &job, &h), TRAP_OK);
-    }
-    hit_log_close(&l);
-    db = open_reader(&s, STORE_SAMPLES);
-    assert_true(has_sample(db, 10, BYTES("again")));
-    assert_false(has_sample(db, 11, BYTES("again")));
-    store_close(&db);
-    scratch_end(&s);
-}
-
 static uint64_t random_of(uint64_t *x)
 {
     *x = *x * 6364136223846793005u + 1442695040888963407u;
     return *x >> 33;
-}
-
-static void test_samples_stay_in_budget(void **state)
-{
-    struct conf_store conf = scratch_conf();
-    struct scratch s;
-    struct hit_log *l;
-    struct store_db *db;
-    struct job job;
-    uint8_t noise[8000];
-    uint64_t x = 1;
-
-    (void)state;
-    scratch_begin(&s, true);
-    conf.samples_max_bytes = 256 << 10;
-    l = open_log(&s, &conf);
-    for (unsigned i = 0; i < 200; i++) {
-        struct hit h = plain();
-
-        for (size_t b = 0; b < sizeof noise; b++)
-            noise[b] = (uint8_t)random_of(&x);
-        h.sender = ip_v4(203, 0, 113, (uint8_t)i);
-        h.digest = i + 1;
-        h.sample = bytes_of(noise, sizeof noise);
-        assert_int_equal(append(l, &job, &h), TRAP_OK);
-    }
-    hit_log_close(&l);
-    assert_true(scratch_size(&s, "samples.db") <=
-                (256 << 10) + (2 << 20)); /* the budget and what one transaction brings */
-    db = open_reader(&s, STORE_SAMPLES);
-    assert_false(has_sample(db, 1, BYTES("")));
-    assert_true(has_sample(db, 200, bytes_of(noise, sizeof noise)));
-    store_close(&db);
-    scratch_end(&s);
 }
 
 /* docs/adr/0003: at most 220 bytes a hit with one recipient and its indexes. One sender in ten IPv6. */
@@ -370,8 +263,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_strings_are_cut),
-        cmocka_unit_test(test_which_samples_are_kept),
-        cmocka_unit_test(test_samples_stay_in_budget),
         cmocka_unit_test(test_bytes_a_hit),
     };
 

@@ -1,7 +1,10 @@
 /* A file made by an earlier schema is brought up to date by its writer, and nothing of it is lost. */
 #include "hit_scratch.h"
 
+#include <store/sample.h>
+
 #include <sqlite3.h>
+#include <zstd.h>
 
 /* A file as the program of schema 1 made it, with these rows. */
 static void make_old(const struct scratch *s, const char *name, int application_id, const char *const rows[])
@@ -27,7 +30,7 @@ static void make_old(const struct scratch *s, const char *name, int application_
     buf_free(&sql);
 }
 
-enum { HITS_ID = 0x54724c01 };
+enum { HITS_ID = 0x54724c01, SAMPLES_ID = 0x54724c02 };
 
 static const char *const old_hits[] = {
     "INSERT INTO meta VALUES ('node', 7)",
@@ -112,10 +115,67 @@ static void test_hits(void **state)
     scratch_end(&s);
 }
 
+/* Two samples of one digest, as the first schema kept them: the older one stays, as content. */
+static void test_samples(void **state)
+{
+    static const char text[] = "A: b\r\n\r\n..x\r\n";
+    static const struct hit_rcpt rcpt = { .klass = RCPT_PRISTINE,
+                                          .address = BYTES_INIT("sales@shop.example") };
+    const struct conf_store conf = scratch_conf();
+    struct hit h = { .at = { 1772366400000002 },
+                     .sender = ip_v4(203, 0, 113, 9),
+                     .digest = 201,
+                     .rcpts = &rcpt,
+                     .rcpt_count = 1,
+                     .sample = BYTES("A: b\r\n\r\nother\r\n") };
+    uint8_t packed[200];
+    char hex[400], row[3][600];
+    const char *rows[] = { "INSERT INTO meta VALUES ('node', 7)", row[0], row[1], row[2], NULL };
+    const size_t n = ZSTD_compress(packed, sizeof packed, text, sizeof text - 1, 1);
+    struct scratch s;
+    struct store_db *db;
+    struct hit_log *l;
+    struct job job;
+    struct sample sample;
+    struct buf content;
+
+    (void)state;
+    for (size_t i = 0; i < n; i++)
+        (void)snprintf(hex + 2 * i, 3, "%02x", packed[i]);
+    for (unsigned i = 0; i < 3; i++)
+        (void)snprintf(row[i], sizeof row[i], "INSERT INTO sample VALUES (%u, 1772366400000001, %u, x'%s')",
+                       i + 1, 200 + i / 2, hex); /* digests 200, 200, 201 */
+    scratch_begin(&s, true);
+    make_old(&s, "samples.db", SAMPLES_ID, rows);
+    l = open_log(&s, &conf);
+    assert_int_equal(append(l, &job, &h), TRAP_OK);
+    h.digest = 202;
+    assert_int_equal(append(l, &job, &h), TRAP_OK);
+    hit_log_close(&l);
+    db = open_reader(&s, STORE_SAMPLES);
+    assert_int_equal(sample_get(db, 2, &sample), TRAP_OK); /* of hit 2: the new one, its digest was new */
+    assert_int_equal(sample.digest, 202);
+    sample_free(&sample);
+    assert_int_equal(sample_by_digest(db, 200, &sample), TRAP_OK);
+    assert_int_equal(sample.hit, 1);
+    assert_true(sample.form == SAMPLE_CONTENT && !sample.header_only);
+    buf_init(&content, 1000);
+    assert_int_equal(sample_content(&sample, &content), TRAP_OK);
+    assert_true(bytes_eq(buf_bytes(&content), bytes_str(text))); /* the two dots are content */
+    buf_free(&content);
+    sample_free(&sample);
+    assert_int_equal(sample_by_digest(db, 201, &sample), TRAP_OK);
+    assert_int_equal(sample.hit, 3); /* known: not kept again */
+    sample_free(&sample);
+    store_close(&db);
+    scratch_end(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hits),
+        cmocka_unit_test(test_samples),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
