@@ -136,28 +136,3 @@ bool content_begun(const struct session *s)
         return false;
     }
 }
-
-/* Of the traps of a message the one that needs the least care. */
-static bool is_private(const struct message *m)
-{
-    for (uint32_t i = 0; i < m->rcpt_count; i++) {
-        const unsigned klass = m->rcpts[i].klass & RCPT_CLASS_MASK;
-
-        if (klass != 0 && klass != RCPT_RECYCLED && klass != RCPT_TYPO)
-            return false;
-    }
-    return true;
-}
-
-struct bytes content_sample(const struct message *m)
-{
-    const struct bytes sample = buf_bytes(&m->sample);
-    struct bytes held, body;
-    struct header header;
-
-    if (!is_private(m))
-        return sample;
-    header_init(&header); /* a doubled dot at the start of a line does not move the body */
-    header_feed(&header, sample, &held, &body);
-    return bytes_take(sample, sample.n - held.n - body.n);
-}

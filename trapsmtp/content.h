@@ -27,8 +27,5 @@ void content_end(struct session *s);
 bool content_begun(const struct session *s);
 /* What is known of the content so far, as enum hit_flag. */
 uint32_t content_flags(const struct message *m);
-/* What may be kept of a message that is complete: for traps that were somebody's address, or nearly so
- * (recycled, typo), the header only, unless it came to another trap, too. */
-struct bytes content_sample(const struct message *m);
 
 #endif

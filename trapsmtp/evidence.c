@@ -46,7 +46,7 @@ static enum trap_err hit_fill(const struct session *s, struct message *m)
         .rcpt_count = n,
         .first_command_ms = UINT32_MAX,
         .dsn = message_dsn(m),
-        .sample = content_sample(m),
+        .sample = buf_bytes(&m->sample),
     };
     return TRAP_OK;
 }

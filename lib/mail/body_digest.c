@@ -8,7 +8,7 @@
 
 static const uint64_t factor = 0x9e3779b97f4a7c15u, other_factor = 0xc2b2ae3d27d4eb4fu;
 
-enum { KEPT_PART = 4, LOAD_SLACK = 16 };
+enum { KEPT_PART = 4, KEPT_MIN = 64, LOAD_SLACK = 16 };
 
 #define KEEP(octets) ((octets) == 8 ? UINT64_MAX : ((uint64_t)1 << (octets) % 8 * 8) - 1)
 
@@ -198,7 +198,7 @@ uint64_t body_digest_value(const struct body_digest *d)
     if (d->held_n >= WORD_MASK_OCTETS)
         at = add_block(&end, tail, WORD_MASK_OCTETS, false);
     (void)add_block(&end, tail + at, (unsigned)(d->held_n - at), true);
-    if (end.kept * KEPT_PART < end.length)
+    if (end.kept < KEPT_MIN || end.kept * KEPT_PART < end.length)
         hash = mix(mix(mix(mix(end.exact[0], factor), end.exact[1]), end.word), end.length);
     else
         hash = mix(mix(end.words, end.high), end.kept);

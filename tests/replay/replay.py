@@ -28,7 +28,7 @@ Then cases:
     half-close              the client's side is shut; close: the connection ends here; reset: the same by a RST
     wait SECONDS
     later SECONDS           time goes by (simulated-time);  set-clock SECONDS: somebody puts the wall clock forward, or back
-    client                  XCLIENT: each case has an address of its own (samples are three a client and day)
+    client                  XCLIENT: each case has an address of its own (samples are three a client and day, and one a body)
     transaction [RCPT]      the same, EHLO, MAIL, RCPT (default t1@old.example), DATA, each with its good reply
     mail                    EHLO, MAIL, RCPT, DATA, a small message, each with its good reply
 
@@ -269,7 +269,7 @@ class Player:
         elif word == "flags":
             got, want = self.flag_words(hit["flags"], rest), rest.split()
         elif word in ("content", "sample"):
-            wait_for("the sample", lambda: self.inst.sql("samples", "SELECT 1 FROM sample WHERE hit = ?", hit["seq"]), 5)
+            wait_for("the sample (is the body that of another case? one sample a digest is kept)", lambda: self.inst.sql("samples", "SELECT 1 FROM sample WHERE hit = ?", hit["seq"]), 5)
             got, want = unzstd(self.inst.sql("samples", "SELECT data FROM sample WHERE hit = ?", hit["seq"])[0][0]), text(rest)
             if word == "content" and not hit["flags"] & HIT_FLAGS["bdat"]:
                 got = re.sub(rb"(^|\r\n)\.", rb"\1", got)

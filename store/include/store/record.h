@@ -125,7 +125,7 @@ struct hit {
     uint32_t first_command_ms; /* greeting sent until the client's first byte; UINT32_MAX: not known */
     struct bytes dsn;          /* "RET=… ENVID=…" of MAIL as received; <= DSN_MAX, mostly empty */
     /* Writer only: head of the message as it came on the wire, octet for octet: with its transparency (a dot
-     * doubled at the start of a line), or with HIT_BDAT the octets of the chunks. Empty: none. */
+     * doubled at the start of a line), or with HIT_BDAT the octets of the chunks. Empty: none. What is kept of it: <store/sample.h>. */
     struct bytes sample;
 };
 
