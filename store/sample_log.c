@@ -93,16 +93,17 @@ static uint64_t sender_key(const struct sample_log *s, const struct sample_job *
 
 /* ---- on the writer thread of hits.db ---- */
 
-/* People wrote to these addresses once, or mean to write to others: what they say is not kept. */
+/* People wrote to these addresses once, or mean to write to others: what they say is not kept. Nobody writes
+ * to the others but for a reason of their own. */
 static bool is_header_only(const struct hit *h)
 {
     for (size_t i = 0; i < h->rcpt_count; i++) {
         const unsigned klass = h->rcpts[i].klass & RCPT_CLASS_MASK;
 
-        if (klass == RCPT_RECYCLED || klass == RCPT_TYPO)
-            return true;
+        if (klass != RCPT_RECYCLED && klass != RCPT_TYPO)
+            return false;
     }
-    return false;
+    return true;
 }
 
 struct sample_job *sample_copy(struct sample_log *s, const struct hit *h)

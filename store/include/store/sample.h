@@ -2,8 +2,9 @@
  *
  * Kept:    the first message of each digest (mail/body_digest.h), at most SAMPLES_PER_SENDER_DAY of one
  *          sender key and UTC day, in samples_max bytes; the oldest go first. A digest is kept once: the
- *          sample of one hit is the sample of all hits with its digest. Of a message with a typo or recycled
- *          trap among its recipients only the header is kept, until one of the same digest comes without.
+ *          sample of one hit is the sample of all hits with its digest. Of a message that came to
+ *          typo and recycled traps alone only the header is kept, until one of the same digest comes to
+ *          another trap.
  * Form:    the first sample_max octets as they came on the wire, byte for byte; sample_content() has what
  *          the sender meant. zstd in the file.
  * Owns:    struct sample owns its data; sample_free().
