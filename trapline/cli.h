@@ -47,6 +47,7 @@ int verb_keys(struct cli *cli);
 int verb_rebuild(struct cli *cli);
 int verb_revoke(struct cli *cli);
 int verb_run(struct cli *cli);
+int verb_sample(struct cli *cli);
 int verb_sender(struct cli *cli);
 int verb_status(struct cli *cli);
 int verb_trace(struct cli *cli);

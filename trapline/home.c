@@ -119,6 +119,12 @@ int home_open(struct cli *cli, unsigned need, struct home *out)
         if (code == 0)
             code = open_db(out, STORE_ACTS, &out->acts);
     }
+    if (code == 0 && (need & HOME_SAMPLES)) {
+        struct err_text why; /* a convenience: nothing is refused without it */
+
+        if (store_open(out->config->state_dir, STORE_SAMPLES, STORE_READ, &out->samples, &why) != TRAP_OK)
+            out->samples = NULL;
+    }
     if (code == 0 && (need & (HOME_DERIVED | HOME_POLICY)))
         code = open_db(out, STORE_DERIVED, &out->derived);
     if (code == 0 && (need & HOME_PUBLISHED))

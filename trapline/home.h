@@ -34,7 +34,8 @@ enum home_need {
     HOME_LOGS = 1 << 1, /* hits, visits, acts */
     HOME_DERIVED = 1 << 2,
     HOME_PUBLISHED = 1 << 3,
-    HOME_POLICY = 1 << 4 /* acts_view, lists, policy_key, fold */
+    HOME_POLICY = 1 << 4,  /* acts_view, lists, policy_key, fold */
+    HOME_SAMPLES = 1 << 5  /* where it can be opened; samples stays NULL otherwise */
 };
 int home_open(struct cli *cli, unsigned need, struct home *out);
 

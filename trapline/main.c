@@ -52,8 +52,14 @@ const struct verb verbs[] = {
       "for its /64.\n",
       verb_harvester },
     { "sender", "IP [--json]", "What this sender sent to traps.",
-      "The evidence, the newest messages, and for each recipient the visit that it was minted for.\n",
+      "The evidence, the newest messages with the visit that each recipient was minted for, the sessions with what they "
+      "showed of the\nclient, and what was only counted.\n",
       verb_sender },
+    { "sample", "HIT [--wire]", "The head of a message.",
+      "HIT is a number that `trapline sender` or `trace` showed. One sample is kept a campaign: it is that of "
+      "the first message. Without option\n"
+      "the content, with what could steer a terminal as \\xHH; --wire: the octets as they came.\n",
+      verb_sample },
     { "trap", "add ADDRESS|DOMAIN CLASS | import FILE | retire ADDRESS|DOMAIN | list [--json]",
       "Static traps.",
       "CLASS is pristine, recycled or typo. `import` reads lines `ADDRESS CLASS` and imports all or none of "

@@ -11,14 +11,21 @@
 
 #include "home.h"
 
-enum { REPORT_HITS_MAX = 20, REPORT_VISITS_MAX = 20, REPORT_LINKS_MAX = 200 };
+#include <store/record.h>
 
-/* {"key", "zones": [verdict …], "evidence": [row …], "hits": [hit …]} */
+enum { REPORT_HITS_MAX = 20, REPORT_VISITS_MAX = 20, REPORT_LINKS_MAX = 200, REPORT_SESSIONS_MAX = 20, REPORT_COUNTERS_MAX = 24 };
+
+/* {"key", "zones": [verdict …], "evidence": [row …], "hits": [hit …], "sessions": [session …],
+ * "beyond_hourly_limit": [counter …]} */
 json_t *report_sender(struct home *h, struct prefix key, int *code_out);
 /* {"key", "zones": [verdict …], "visits": {…}, "links": [link …]} */
 json_t *report_harvester(struct home *h, struct prefix key, int *code_out);
 /* {"address", "minted", "outcome", "visit": {…}, "hits": [hit …]} */
 json_t *report_address(struct home *h, struct bytes address, int *code_out);
+
+/* Parts of them: what SMTP showed of a message, and the sessions and counter rows of a sender. */
+TRAP_NODISCARD enum trap_err report_smtp_hit(struct home *h, const struct hit *hit, json_t *o);
+TRAP_NODISCARD enum trap_err report_smtp_sender(struct home *h, struct prefix key, json_t *doc);
 
 void report_print_sender(const json_t *doc);
 void report_print_harvester(const json_t *doc);

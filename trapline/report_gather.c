@@ -229,20 +229,22 @@ static enum trap_err append_hit(const struct hit *hit, void *arg)
                           json_wall(hit->at), "sender", json_ip(hit->sender), "helo", json_bytes(hit->helo),
                           "reverse_path", json_bytes(hit->reverse_path), "size", (json_int_t)hit->size,
                           "recipients", rcpts);
+    enum trap_err err;
 
     if (o == NULL)
         return TRAP_ENOMEM;
     json_array_append_new(g->rows, o);
-    for (size_t i = 0; i < hit->rcpt_count; i++) {
+    err = report_smtp_hit(g->h, hit, o);
+    for (size_t i = 0; i < hit->rcpt_count && err == TRAP_OK; i++) {
         json_t *r = json_pack("{s:o, s:s}", "address", json_bytes(hit->rcpts[i].address), "class",
                               rcpt_class_name(hit->rcpts[i].klass));
-        const enum trap_err err = trace_object(g->h, hit->rcpts[i].address, hit->at, r);
 
+        if (hit->rcpts[i].dsn.n > 0)
+            json_object_set_new(r, "dsn", json_bytes(hit->rcpts[i].dsn));
         json_array_append_new(rcpts, r);
-        if (err != TRAP_OK)
-            return err;
+        err = trace_object(g->h, hit->rcpts[i].address, hit->at, r);
     }
-    return TRAP_OK;
+    return err;
 }
 
 /* ---- the three documents ---- */
@@ -271,6 +273,8 @@ json_t *report_sender(struct home *h, struct prefix key, int *code_out)
         json_object_set_new(g.doc, "hits", g.rows);
         err = hit_by_sender(h->hits, key, REPORT_HITS_MAX, append_hit, &g);
     }
+    if (err == TRAP_OK)
+        err = report_smtp_sender(h, key, g.doc);
     return finish(g.doc, err, code_out);
 }
 

@@ -87,6 +87,30 @@ static void print_between(char begin, const char *s, char end)
     putchar(end);
 }
 
+/* "    marks: early_talk nul"; nothing where there is none. */
+static void print_marks(const json_t *o)
+{
+    const json_t *marks = json_object_get(o, "marks"), *first = json_object_get(o, "first_command_ms");
+    size_t i;
+    const json_t *m;
+
+    if (json_array_size(marks) > 0)
+        printf("    marks:");
+    json_array_foreach(marks, i, m) printf(" %s", json_string_value(m));
+    if (json_array_size(marks) > 0)
+        putchar('\n');
+    if (json_is_integer(first))
+        printf("    first command %lld ms after the greeting\n", (long long)json_integer_value(first));
+}
+
+static void print_dsn(const json_t *o)
+{
+    if (text(o, "dsn")[0] != '\0') {
+        printf(", DSN ");
+        print_between('"', text(o, "dsn"), '"');
+    }
+}
+
 static void print_hit(const json_t *hit)
 {
     size_t i;
@@ -96,13 +120,22 @@ static void print_hit(const json_t *hit)
     print_between('"', text(hit, "helo"), '"');
     printf(", reverse-path ");
     print_between('<', text(hit, "reverse_path"), '>');
-    printf(", %lld bytes\n", number(hit, "size"));
+    printf(", %lld bytes, at %s", number(hit, "size"), text(hit, "local"));
+    print_dsn(hit);
+    putchar('\n');
+    print_marks(hit);
+    printf("    campaign %s, session %s", text(hit, "campaign"), text(hit, "session"));
+    if (json_object_get(hit, "sample_of") != NULL)
+        printf("; sample: `trapline sample %lld`", number(hit, "sample_of"));
+    putchar('\n');
     json_array_foreach(json_object_get(hit, "recipients"), i, r)
     {
         const json_t *visit = json_object_get(r, "visit");
 
-        printf("    to %s (%s%s%s)\n", text(r, "address"), text(r, "class"),
+        printf("    to %s (%s%s%s)", text(r, "address"), text(r, "class"),
                text(r, "outcome")[0] == '\0' ? "" : ", ", text(r, "outcome"));
+        print_dsn(r);
+        putchar('\n');
         if (visit != NULL)
             print_visit(visit, "      ");
     }
@@ -117,6 +150,86 @@ static void print_hits(const json_t *hits)
         return;
     printf("\nmessages (newest first, at most %d)\n", REPORT_HITS_MAX);
     json_array_foreach(hits, i, hit) print_hit(hit);
+}
+
+static void print_tls(const json_t *session)
+{
+    const json_t *tls = json_object_get(session, "tls");
+    const char *ja4 = text(tls != NULL ? tls : session, "ja4");
+
+    if (tls != NULL) {
+        printf("    TLS %s ", text(tls, "version"));
+        print_between('"', text(tls, "cipher"), '"');
+        if (text(tls, "server_name")[0] != '\0') {
+            printf(", asked for ");
+            print_between('"', text(tls, "server_name"), '"');
+        }
+    }
+    if (ja4[0] != '\0')
+        printf("%s%s", tls != NULL ? ", JA4 " : "    JA4 ", ja4);
+    if (tls != NULL || ja4[0] != '\0')
+        putchar('\n');
+}
+
+static void print_auth(const json_t *session)
+{
+    size_t i;
+    const json_t *a;
+
+    if (number(session, "auth_attempts") > 0)
+        printf("    tried to log in %lld time%s\n", number(session, "auth_attempts"),
+               plural(number(session, "auth_attempts")));
+    json_array_foreach(json_object_get(session, "auth"), i, a)
+    {
+        printf("      as ");
+        print_between('"', text(a, "user"), '"');
+        printf(" by ");
+        print_between('"', text(a, "mechanism"), '"');
+        if (text(a, "password_hash")[0] != '\0')
+            printf(", password #%.8s", text(a, "password_hash"));
+        putchar('\n');
+    }
+}
+
+static void print_session(const json_t *s)
+{
+    const json_t *attempt = json_object_get(s, "attempt");
+    const long long refused =
+        number(s, "refused_unknown") + number(s, "refused_relay") + number(s, "refused_limit");
+
+    printf("  session %s at %s from %s to %s, %lld ms, helo ", text(s, "session"), text(s, "at"),
+           text(s, "client"), text(s, "local"), number(s, "duration_ms"));
+    print_between('"', text(s, "helo"), '"');
+    printf(" (%s)\n    %lld command%s, %lld error%s, %lld message%s", text(s, "helo_class"),
+           number(s, "commands"), plural(number(s, "commands")), number(s, "errors"),
+           plural(number(s, "errors")), number(s, "messages"), plural(number(s, "messages")));
+    if (refused > 0)
+        printf("; refused: %lld unknown, %lld to other domains, %lld by limits", number(s, "refused_unknown"),
+               number(s, "refused_relay"), number(s, "refused_limit"));
+    putchar('\n');
+    print_marks(s);
+    print_tls(s);
+    print_auth(s);
+    if (attempt != NULL)
+        printf("    began a message to %s (%s) and did not end it\n", text(attempt, "address"),
+               text(attempt, "class"));
+}
+
+static void print_sessions(const json_t *doc)
+{
+    const json_t *sessions = json_object_get(doc, "sessions");
+    const json_t *counters = json_object_get(doc, "beyond_hourly_limit");
+    size_t i;
+    const json_t *o;
+
+    if (json_array_size(sessions) > 0)
+        printf("\nsessions (newest first, at most %d)\n", REPORT_SESSIONS_MAX);
+    json_array_foreach(sessions, i, o) print_session(o);
+    if (json_array_size(counters) > 0)
+        puts("\nmessages beyond hits_per_sender_hour, counted only");
+    json_array_foreach(counters, i, o)
+        printf("  hour %s: %lld message%s, %s .. %s\n", text(o, "hour"), number(o, "messages"),
+               plural(number(o, "messages")), text(o, "first"), text(o, "last"));
 }
 
 void report_print_sender(const json_t *doc)
@@ -135,6 +248,7 @@ void report_print_sender(const json_t *doc)
         printf("  %-9s %lld message%s, source %s, %s .. %s\n", text(r, "class"), number(r, "messages"),
                plural(number(r, "messages")), text(r, "source"), text(r, "first"), text(r, "last"));
     print_hits(json_object_get(doc, "hits"));
+    print_sessions(doc);
 }
 
 void report_print_harvester(const json_t *doc)

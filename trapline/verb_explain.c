@@ -50,7 +50,7 @@ static int run(struct cli *cli, const char *verb, int (*todo)(struct cli *, stru
     int code = cli_words(cli, verb, 1, 1);
 
     if (code == 0)
-        code = home_open(cli, HOME_KEYS | HOME_LOGS | HOME_DERIVED | HOME_POLICY, &h);
+        code = home_open(cli, HOME_KEYS | HOME_LOGS | HOME_SAMPLES | HOME_DERIVED | HOME_POLICY, &h);
     if (code == 0) {
         code = todo(cli, &h, cli->argv[0]);
         home_close(&h);

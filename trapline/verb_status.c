@@ -7,6 +7,7 @@
 #include <export/publish.h>
 #include <store/hit_log.h>
 #include <store/published.h>
+#include <store/sample.h>
 #include <store/visit_log.h>
 
 #include <stdio.h>
@@ -107,6 +108,23 @@ static enum trap_err gather_zones(struct home *h, json_t *list)
     return TRAP_OK;
 }
 
+/* What is counted beyond hits_per_sender_hour, and how many samples there are. */
+static enum trap_err gather_counts(struct home *h, json_t *doc)
+{
+    uint64_t rows = 0, messages = 0, samples = 0, bytes = 0;
+    enum trap_err err = counter_total(h->hits, &rows, &messages);
+
+    if (err == TRAP_OK && h->samples != NULL)
+        err = sample_count(h->samples, &samples, &bytes);
+    if (err == TRAP_OK) {
+        json_object_set_new(doc, "counted", json_pack("{s:I, s:I}", "messages", (json_int_t)messages, "hours",
+                                                      (json_int_t)rows));
+        json_object_set_new(doc, "samples", json_pack("{s:I, s:I}", "kept", (json_int_t)samples, "file_bytes",
+                                                      (json_int_t)bytes));
+    }
+    return err;
+}
+
 static enum trap_err gather(struct home *h, json_t *doc)
 {
     struct published_set set = { 0 };
@@ -122,6 +140,8 @@ static enum trap_err gather(struct home *h, json_t *doc)
         err = add_log(logs, h, "hits", RECORD_HIT, hit_bounds, h->hits);
     if (err == TRAP_OK)
         err = add_log(logs, h, "sessions", RECORD_SESSION, session_bounds, h->hits);
+    if (err == TRAP_OK)
+        err = gather_counts(h, doc);
     if (err == TRAP_OK)
         err = gather_zones(h, zones);
     if (err != TRAP_OK)
@@ -151,6 +171,12 @@ static void print_text(const json_t *doc)
                (long long)json_integer_value(json_object_get(o, "records")),
                (long long)json_integer_value(json_object_get(o, "folded")),
                (long long)json_integer_value(json_object_get(o, "last")));
+    o = json_object_get(doc, "counted");
+    printf("          counted    %lld messages beyond hits_per_sender_hour\n",
+           (long long)json_integer_value(json_object_get(o, "messages")));
+    o = json_object_get(doc, "samples");
+    printf("samples   %lld kept, %lld bytes\n", (long long)json_integer_value(json_object_get(o, "kept")),
+           (long long)json_integer_value(json_object_get(o, "file_bytes")));
     if (published == NULL)
         puts("published nothing yet");
     else
@@ -173,7 +199,7 @@ int verb_status(struct cli *cli)
     int code = cli_words(cli, "status", 0, 0);
 
     if (code == 0)
-        code = home_open(cli, HOME_LOGS | HOME_DERIVED | HOME_PUBLISHED, &h);
+        code = home_open(cli, HOME_LOGS | HOME_SAMPLES | HOME_DERIVED | HOME_PUBLISHED, &h);
     if (code != 0)
         return code;
     doc = json_object();

@@ -246,7 +246,7 @@ static const struct conf_key store_keys[] = {
     KEY("sample_max", CONF_SIZE, "64k", 0, 16 * MIB, config, store.sample_max_bytes,
         "How much of one message is kept."),
     KEY("samples_max", CONF_SIZE, "1G", 0, 1024 * GIB, config, store.samples_max_bytes,
-        "Size of all samples; the oldest go first."),
+        "Bytes of samples.db in all, its WAL included; the oldest go first. Under 1M none are kept."),
     KEY("free_min", CONF_SIZE, "64M", 0, 1024 * GIB, config, store.free_min_bytes,
         "With less free disk than this mail gets 452 and pages carry no addresses."),
 };

@@ -332,13 +332,58 @@ static void test_counters(void **state)
     scratch_end(&s);
 }
 
+/* One table for the command line and the tests: every mark has its name, and keeps it. */
+static void test_flag_names(void **state)
+{
+    static const struct {
+        uint32_t flag;
+        const char *name;
+    } cases[] = {
+        { HIT_NULL_SENDER, "null_sender" },
+        { HIT_TLS, "tls" },
+        { HIT_ESMTP, "esmtp" },
+        { HIT_XCLIENT, "xclient" },
+        { HIT_PROXY, "proxy" },
+        { HIT_XFORWARD, "xforward" },
+        { HIT_BARE_LF, "bare_lf" },
+        { HIT_BARE_CR, "bare_cr" },
+        { HIT_NUL, "nul" },
+        { HIT_8BIT, "8bit" },
+        { HIT_LONG_LINE, "long_line" },
+        { HIT_EARLY_TALK, "early_talk" },
+        { HIT_PIPELINED, "pipelined" },
+        { HIT_SLOPPY_PATH, "sloppy_path" },
+        { HIT_LIST_HEADER, "list_header" },
+        { HIT_AUTO_SUBMITTED, "auto_submitted" },
+        { HIT_REPORT, "report" },
+        { HIT_CUT, "cut" },
+        { HIT_BDAT, "bdat" },
+        { HIT_REFUSED_AFTER_DATA, "refused_after_data" },
+        { HIT_SMTPUTF8, "smtputf8" },
+        { HIT_TLS_ON_PLAIN, "tls_on_plain" },
+        { HIT_INJECTED, "injected" },
+        { HIT_OTHER_PROTOCOL, "other_protocol" },
+        { HIT_RELAY_PROBE, "relay_probe" },
+        { HIT_DICTIONARY, "dictionary" },
+        { HIT_AUTH, "auth" },
+        { HIT_TARPIT, "tarpit" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        assert_string_equal(hit_flag_name(cases[i].flag), cases[i].name);
+    for (uint32_t bit = (uint32_t)HIT_TARPIT << 1; bit != 0; bit <<= 1)
+        assert_null(hit_flag_name(bit));
+    assert_null(hit_flag_name(0));
+    assert_null(hit_flag_name(HIT_TLS | HIT_ESMTP));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sessions),
-        cmocka_unit_test(test_octets_of_a_user_name),
-        cmocka_unit_test(test_by_client),
-        cmocka_unit_test(test_counters),
+        cmocka_unit_test(test_sessions),   cmocka_unit_test(test_octets_of_a_user_name),
+        cmocka_unit_test(test_by_client),  cmocka_unit_test(test_counters),
+        cmocka_unit_test(test_flag_names),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
