@@ -34,12 +34,15 @@ static enum trap_err bind_one(struct listener *l, enum listener_kind kind, struc
                               struct err_text *why)
 {
     static const struct ip any6 = { { 0 } };
-    const int on = 1;
+    const int on = 1, off = 0;
     const enum trap_err err = socket_listen(kinds[kind].key, e, &l->fd, why);
 
     if (err != TRAP_OK)
         return err;
-    (void)setsockopt(l->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* accepted sockets inherit it */
+    /* Accepted sockets inherit both. Every command has a reply at once: its acknowledgement rides on that one
+     * from the first on, which is a packet less a connection. */
+    (void)setsockopt(l->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    (void)setsockopt(l->fd, IPPROTO_TCP, TCP_QUICKACK, &off, sizeof(off));
     l->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     l->kind = kind;
     l->ip = e.ip;
