@@ -2,7 +2,8 @@
  * the same replies, and each of them is a well-formed line. Everything is real but the socket: commits, samples,
  * files for postmaster, TLS.
  *
- * First byte of the input: bit 0 = a PROXY header comes first, bits 4-7 = how the second run is cut.
+ * First byte of the input: bit 0 = a PROXY header comes first, bit 1 = the peer is a front MX (XFORWARD), which
+ * hears no 5xx about a mail, bits 4-7 = how the second run is cut.
  * The state directory lies in $TRAPLINE_FUZZ_DIR, else in /dev/shm or /tmp, and is removed at the end. */
 #include "server.h"
 #include "session.h"
@@ -56,7 +57,7 @@ static const char keys[] =
     "node_id = 1\nlog_level = error\nguard = off\n"
     "trap_domain \"trap.test\" { class = minted }\ntrap_domain \"old.example\" { class = recycled }\n"
     "trap_domain \"told.example\" { class = recycled after_data = reject }\n"
-    "smtp { listen = {\"127.0.0.1:2525\"} hostname = mx.trap.test xclient_from = {127.0.0.1} xforward_from = {127.0.0.1}\n"
+    "smtp { listen = {\"127.0.0.1:2525\"} hostname = mx.trap.test xclient_from = {127.0.0.1} xforward_from = {127.0.0.2}\n"
     "  auth = on hits_per_sender_hour = 0 line_max = 512 message_max = 64k recipients_max = 100\n"
     "  lookup_url = \"https://x.example/$\" }\n"
     "store { samples_max = 4M sample_max = 4k free_min = 0 }\n";
@@ -150,10 +151,10 @@ static void on_timer(struct loop_timer *t)
     loop_timer_start(server->loop, t, SPAN_MS(0));
 }
 
-static void play(struct run *r, enum listener_kind kind, struct bytes in, size_t piece)
+static void play(struct run *r, uint8_t control, struct bytes in, size_t piece)
 {
-    struct connection c = { .kind = kind,
-                            .peer = ip_v4(127, 0, 0, 1),
+    struct connection c = { .kind = (control & 1) != 0 ? LISTENER_PROXY : LISTENER_PLAIN,
+                            .peer = ip_v4(127, 0, 0, (control & 2) != 0 ? 2 : 1),
                             .local = ip_v4(127, 0, 0, 1),
                             .local_port = 25 };
     int pair[2];
@@ -185,8 +186,8 @@ static bool has_word(struct bytes s, struct bytes word)
     return false;
 }
 
-/* Lines of replies, up to where TLS begins. */
-static void check_replies(struct bytes all)
+/* Lines of replies, up to where TLS begins. A front MX hears 5xx about its own dialogue at most. */
+static void check_replies(struct bytes all, bool front)
 {
     struct bytes line;
 
@@ -194,6 +195,7 @@ static void check_replies(struct bytes all)
         check(line.n >= 5 && line.p[line.n - 1] == '\r', "a reply that is no line");
         check(line.p[0] >= '2' && line.p[0] <= '5' && (line.p[3] == ' ' || line.p[3] == '-'), "a reply without a code");
         check(line.n <= 512, "a reply that is too long");
+        check(!front || line.p[0] != '5' || (line.p[1] == '0' && line.p[2] <= '3'), "a front MX would bounce");
         for (size_t i = 0; i + 1 < line.n; i++)
             check(line.p[i] >= ' ' && line.p[i] <= '~', "a reply with control characters");
         if (line.p[0] == '2' && line.p[1] == '2' && line.p[2] == '0' && has_word(line, BYTES("TLS")))
@@ -204,16 +206,14 @@ static void check_replies(struct bytes all)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const struct bytes in = bytes_of(data + 1, size - 1);
-    enum listener_kind kind;
 
     if (size < 2)
         return 0;
-    kind = (data[0] & 1) != 0 ? LISTENER_PROXY : LISTENER_PLAIN;
-    play(&runs[0], kind, in, in.n);
-    check_replies(bytes_of(runs[0].replies, runs[0].n));
+    play(&runs[0], data[0], in, in.n);
+    check_replies(bytes_of(runs[0].replies, runs[0].n), (data[0] & 3) == 2);
     if (has_word(in, BYTES("STARTTLS"))) /* what is dropped behind it depends on the pieces */
         return 0;
-    play(&runs[1], kind, in, 1 + (size_t)(data[0] >> 4) * 3);
+    play(&runs[1], data[0], in, 1 + (size_t)(data[0] >> 4) * 3);
     check(runs[0].n == runs[1].n && memcmp(runs[0].replies, runs[1].replies, runs[0].n) == 0,
           "replies depend on how the input was cut");
     return 0;
