@@ -53,7 +53,7 @@ static enum step accept_recipient(struct session *s, const struct smtp_path *pat
 static enum step relayed_recipient(struct session *s, const struct smtp_path *path,
                                    const struct smtp_params *params, struct recipient *r)
 {
-    s->tally.refused_unknown++;
+    s->tally.refused_limit++; /* not a walk of the front MX through names */
     switch (recipient_past(s->server, path)) {
     case RECIPIENT_WAS_MINTED:
         r->kind = RECIPIENT_TRAP;
