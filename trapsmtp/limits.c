@@ -56,15 +56,22 @@ static bool rebuild(struct limits *l)
     return true;
 }
 
-/* The client's entry, made where there is none; NULL: not counted (no memory, or LIMITS_CLIENTS_MAX of
- * them). */
-static struct limits_client *entry(struct limits *l, struct ip ip)
+static void begin_hour(const struct limits *l, struct limits_client *c)
 {
-    const struct prefix key = ip_key(ip);
+    if (c->hour != l->hour)
+        *c = (struct limits_client){ .key = c->key, .sessions = c->sessions, .hour = l->hour };
+}
+
+/* The entry of a key with the counts of this hour, made where there is none; NULL: not counted (no memory, or LIMITS_CLIENTS_MAX of
+ * them). */
+static struct limits_client *entry(struct limits *l, struct prefix key)
+{
     struct limits_client *c = place(l, l->v, l->cap, key);
 
-    if (c->key.len != 0)
+    if (c->key.len != 0) {
+        begin_hour(l, c);
         return c;
+    }
     if (l->used + 1 > l->cap / 4 * 3) {
         if (!rebuild(l))
             return NULL;
@@ -77,61 +84,75 @@ static struct limits_client *entry(struct limits *l, struct ip ip)
     return c;
 }
 
-/* The client's entry, with the counts of this hour. */
-static struct limits_client *entry_now(struct limits *l, struct ip ip, mono_t now)
-{
-    struct limits_client *c;
+/* Whom a client is counted under: itself, and the network around an IPv6 client. */
+struct holders {
+    struct limits_client *v[2]; /* NULL: not counted */
+    uint64_t share[2];          /* times max */
+    size_t n;
+};
 
+static size_t keys_of(struct ip ip, struct prefix keys[2])
+{
+    keys[0] = ip_key(ip);
+    keys[1] = ip_network(ip);
+    return ip_is_v4(ip) ? 1 : 2;
+}
+
+static struct holders holders_now(struct limits *l, struct ip ip, mono_t now)
+{
+    struct holders h = { .share = { 1, LIMITS_NET_SHARES } };
+    struct prefix keys[2];
+
+    h.n = keys_of(ip, keys);
     l->hour = (uint32_t)(now.ms / MS_PER_HOUR);
-    c = entry(l, ip);
-    if (c != NULL && c->hour != l->hour)
-        *c = (struct limits_client){ .key = c->key, .sessions = c->sessions, .hour = l->hour };
-    return c;
+    for (size_t i = 0; i < h.n; i++)
+        (void)entry(l, keys[i]); /* may move the table */
+    for (size_t i = 0; i < h.n; i++) {
+        struct limits_client *c = place(l, l->v, l->cap, keys[i]);
+
+        h.v[i] = c->key.len != 0 ? c : NULL;
+    }
+    return h;
 }
 
 bool limits_enter(struct limits *l, struct ip ip, uint32_t max, mono_t now)
 {
-    struct limits_client *c = entry_now(l, ip, now);
+    const struct holders h = holders_now(l, ip, now);
 
-    if (c == NULL)
-        return true;
-    if (max != 0 && c->sessions >= max)
-        return false;
-    c->sessions++;
+    for (size_t i = 0; i < h.n; i++)
+        if (max != 0 && h.v[i] != NULL && h.v[i]->sessions >= max * h.share[i])
+            return false;
+    for (size_t i = 0; i < h.n; i++)
+        if (h.v[i] != NULL)
+            h.v[i]->sessions++;
     return true;
 }
 
 void limits_leave(struct limits *l, struct ip ip)
 {
-    struct limits_client *c = place(l, l->v, l->cap, ip_key(ip));
+    struct prefix keys[2];
+    const size_t n = keys_of(ip, keys);
 
-    if (c->key.len != 0 && c->sessions > 0)
-        c->sessions--;
+    for (size_t i = 0; i < n; i++) {
+        struct limits_client *c = place(l, l->v, l->cap, keys[i]);
+
+        if (c->key.len != 0 && c->sessions > 0)
+            c->sessions--;
+    }
 }
 
 bool limits_take(struct limits *l, struct ip ip, enum limits_hourly what, uint32_t max, mono_t now)
 {
-    struct limits_client *c = max != 0 ? entry_now(l, ip, now) : NULL;
+    struct holders h;
 
-    if (c == NULL)
+    if (max == 0)
         return true;
-    if (c->taken[what] >= max)
-        return false;
-    c->taken[what]++;
+    h = holders_now(l, ip, now);
+    for (size_t i = 0; i < h.n; i++)
+        if (h.v[i] != NULL && h.v[i]->taken[what] >= max * h.share[i])
+            return false;
+    for (size_t i = 0; i < h.n; i++)
+        if (h.v[i] != NULL)
+            h.v[i]->taken[what]++;
     return true;
-}
-
-void limits_tell(struct limits *l, struct ip ip, mono_t now)
-{
-    struct limits_client *c = entry_now(l, ip, now);
-
-    if (c != NULL)
-        c->told = true;
-}
-
-bool limits_told(struct limits *l, struct ip ip, mono_t now)
-{
-    const struct limits_client *c = entry_now(l, ip, now);
-
-    return c != NULL && c->told;
 }

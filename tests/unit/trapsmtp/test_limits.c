@@ -49,6 +49,70 @@ static void test_ipv6(void **state)
     limits_free(&l);
 }
 
+static struct ip in_net(unsigned net, unsigned sub)
+{
+    struct ip ip = parse("2001:db8::1");
+
+    ip.b[5] = (uint8_t)net;
+    ip.b[6] = (uint8_t)(sub >> 8);
+    ip.b[7] = (uint8_t)sub;
+    return ip;
+}
+
+/* A /48 has its share, whatever number of /64 it uses; the /48 beside it has another. */
+static void test_ipv6_network(void **state)
+{
+    (void)state;
+    struct limits l;
+    enum { MAX = 3, SHARE = MAX * LIMITS_NET_SHARES };
+
+    assert_int_equal(limits_init(&l), TRAP_OK);
+    for (unsigned i = 0; i < SHARE; i++) {
+        assert_true(limits_enter(&l, in_net(1, i), MAX, noon));
+        assert_true(limits_take(&l, in_net(1, i), LIMITS_HITS, MAX, noon));
+    }
+    assert_false(limits_enter(&l, in_net(1, 0), MAX, noon)); /* one more in a known /64, and in a new one */
+    assert_false(limits_enter(&l, in_net(1, SHARE), MAX, noon));
+    assert_false(limits_take(&l, in_net(1, SHARE), LIMITS_HITS, MAX, noon));
+    assert_true(limits_enter(&l, in_net(2, 0), MAX, noon));
+    assert_true(limits_take(&l, in_net(2, 0), LIMITS_HITS, MAX, noon));
+    limits_leave(&l, in_net(1, 7));
+    assert_true(limits_enter(&l, in_net(1, SHARE), MAX, noon));
+    assert_false(limits_enter(&l, in_net(1, 7), MAX, noon));
+    limits_free(&l);
+}
+
+/* IPv4 neighbours are strangers: addresses are few there. */
+static void test_ipv4_has_no_network(void **state)
+{
+    (void)state;
+    struct limits l;
+
+    assert_int_equal(limits_init(&l), TRAP_OK);
+    for (unsigned i = 0; i < 256; i++)
+        assert_true(limits_enter(&l, ip_v4(198, 51, 100, (uint8_t)i), 1, noon));
+    limits_free(&l);
+}
+
+/* The table grows while the second of two entries is made. */
+static void test_many_networks(void **state)
+{
+    (void)state;
+    struct limits l;
+
+    assert_int_equal(limits_init(&l), TRAP_OK);
+    for (unsigned i = 0; i < 100000; i++) {
+        struct ip ip = in_net(i & 255, 0);
+
+        ip.b[3] = (uint8_t)(i >> 8);
+        ip.b[2] = (uint8_t)(i >> 16);
+        assert_true(limits_enter(&l, ip, 1, noon));
+        assert_false(limits_enter(&l, ip, 1, noon));
+    }
+    assert_int_equal(l.used, 200000);
+    limits_free(&l);
+}
+
 static void test_hits_by_hour(void **state)
 {
     (void)state;
@@ -67,10 +131,6 @@ static void test_hits_by_hour(void **state)
         assert_true(limits_take(&l, a, LIMITS_HITS, 0, noon));
     assert_true(limits_take(&l, a, LIMITS_RECORDS, 1, next)); /* counted apart */
     assert_false(limits_take(&l, a, LIMITS_RECORDS, 1, next));
-    limits_tell(&l, a, next);
-    assert_true(limits_told(&l, a, next));
-    assert_false(limits_told(&l, ip_v4(198, 51, 100, 2), next));
-    assert_false(limits_told(&l, a, (mono_t){ next.ms + 3600 * 1000 })); /* of one hour only */
     limits_free(&l);
 }
 
@@ -106,9 +166,9 @@ static void test_many(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sessions),
-        cmocka_unit_test(test_ipv6),
-        cmocka_unit_test(test_hits_by_hour),
+        cmocka_unit_test(test_sessions),      cmocka_unit_test(test_ipv6),
+        cmocka_unit_test(test_ipv6_network),  cmocka_unit_test(test_ipv4_has_no_network),
+        cmocka_unit_test(test_many_networks), cmocka_unit_test(test_hits_by_hour),
         cmocka_unit_test(test_many),
     };
 
