@@ -3,6 +3,7 @@
 #include "forward.h"
 #include "server.h"
 
+#include <mail/other_protocol.h>
 #include <mail/smtp_command.h>
 
 enum {
@@ -27,12 +28,17 @@ static enum step cmd_unknown(struct session *s, struct bytes argument)
     return STEP_ERROR;
 }
 
-/* Lines of another protocol follow: none of them may run as a command. */
+void command_other_protocol(struct session *s, const char *name)
+{
+    s->tally.errors++;
+    session_note(s, HIT_OTHER_PROTOCOL);
+    session_close_after(s, SMTP_REPLY_NOT_SMTP, name);
+}
+
 static enum step cmd_http(struct session *s, struct bytes argument)
 {
     (void)argument;
-    s->tally.errors++;
-    session_close_after(s, SMTP_REPLY_NOT_SMTP, "http");
+    command_other_protocol(s, "http");
     return STEP_CLOSE;
 }
 
@@ -124,10 +130,15 @@ static enum step run_verb(struct session *s, struct smtp_command c)
 
 void command_run(struct session *s, struct bytes line, bool more)
 {
+    const char *other = s->tally.commands == 0 ? other_protocol_line(line) : NULL;
     const uint32_t octets = smtp_line_flags(line);
     struct smtp_command c;
 
     s->tally.commands++;
+    if (other != NULL) {
+        command_other_protocol(s, other);
+        return;
+    }
     if (s->commands_left-- == 0) {
         session_close_after(s, SMTP_REPLY_TOO_MANY_COMMANDS, "commands_max");
         return;

@@ -14,6 +14,8 @@
 /* One line without CRLF. `more`: the client sent something behind it already. */
 void command_run(struct session *s, struct bytes line, bool more);
 void command_too_long(struct session *s);
+/* Lines or octets of another protocol follow: none of them may run as a command. `name` is a constant. */
+void command_other_protocol(struct session *s, const char *name);
 /* One refused command: counts, and closes the session at errors_max. */
 void command_refused(struct session *s);
 

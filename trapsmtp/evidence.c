@@ -44,7 +44,7 @@ static enum trap_err hit_fill(const struct session *s, struct message *m)
         .digest = body_digest_value(&m->digest),
         .rcpts = m->hit_rcpts,
         .rcpt_count = n,
-        .first_command_ms = UINT32_MAX,
+        .first_command_ms = m->relayed ? UINT32_MAX : s->first_command_ms,
         .dsn = message_dsn(m),
         .sample = buf_bytes(&m->sample),
     };
@@ -60,6 +60,38 @@ static void log_hit(const struct message *m)
              LOG_U64("size", h->size), LOG_U64("flags", h->flags));
 }
 
+/* A disk that fails for thousands of clients is one fact a second. */
+static void storage_failed(struct server *server, const struct session *s, const char *where)
+{
+    const mono_t now = loop_now(server->loop);
+
+    if (now.ms >= server->storage_full_until.ms) {
+        log_warning("smtp.storage", LOG_STR("error", where), LOG_U64("session", s != NULL ? s->id : 0),
+                    LOG_U64("suppressed", server->storage_failures));
+        server->storage_failures = 0;
+    } else {
+        server->storage_failures++;
+    }
+    server->storage_full_until = mono_add(now, SPAN_S(1));
+}
+
+static void tally_message(struct session *s, const struct message *m)
+{
+    struct tally *t = &s->tally;
+
+    if (m->result != TRAP_OK) {
+        t->refused_limit++;
+        return;
+    }
+    s->commands_left = s->server->config->smtp.commands_max;
+    t->hits += m->trap_count > 0 ? 1 : 0;
+    t->roles += m->trap_count == 0 ? 1 : 0;
+    if (m->trap_count > 0 && !m->counted) {
+        t->rows++;
+        t->flags_on_record |= m->flags;
+    }
+}
+
 /* Everything the message stood for came back. Gives the answer; returns the session that goes on outside of
  * a turn, or NULL. */
 static struct session *message_finish(struct message *m)
@@ -70,28 +102,16 @@ static struct session *message_finish(struct message *m)
     const bool is_hit = m->trap_count > 0;
     enum smtp_reply answer = SMTP_REPLY_NO_STORAGE;
 
-    if (!ok) {
-        server->storage_full_until = mono_add(loop_now(server->loop), SPAN_S(1));
-        log_warning("smtp.storage", LOG_STR("error", err_name(m->result)),
-                    LOG_U64("session", s != NULL ? s->id : 0));
-    } else {
+    if (!ok)
+        storage_failed(server, s, err_name(m->result));
+    else
         answer = is_hit && is_rejected(m) ? SMTP_REPLY_REFUSED : SMTP_REPLY_MESSAGE_OK;
-    }
     if (ok && is_hit && !m->counted)
         log_hit(m);
-    if (s != NULL && ok && is_hit) {
-        s->tally.hits += m->in_record ? 0 : 1;
-        s->tally.counted += m->counted && !m->in_record ? 1 : 0;
-        s->tally.flags_on_record |= m->counted ? 0 : m->flags;
-        s->counted |= m->counted;
-    }
-    if (s != NULL && ok)
-        s->commands_left = server->config->smtp.commands_max;
-    else if (s != NULL)
-        s->tally.refused_limit++;
     if (s != NULL) {
         const bool ended = s->state == SESSION_ENDED;
 
+        tally_message(s, m);
         session_message_done(s, m, answer);
         if (ended)
             s = NULL;
@@ -100,7 +120,7 @@ static struct session *message_finish(struct message *m)
     return s;
 }
 
-void evidence_job_done(struct message *m, enum trap_err result)
+static void message_job_done(struct message *m, enum trap_err result)
 {
     struct session *s;
 
@@ -122,7 +142,7 @@ static void run_hit_done(struct completion *c)
     struct message *m = MPSC_OWNER(c, struct message, hit_done);
 
     m->server->jobs_out--;
-    evidence_job_done(m, m->hit_result);
+    message_job_done(m, m->hit_result);
 }
 
 static void run_copy_done(struct completion *c)
@@ -130,7 +150,7 @@ static void run_copy_done(struct completion *c)
     struct message *m = MPSC_OWNER(c, struct message, copy_done);
 
     m->server->jobs_out--;
-    evidence_job_done(m, m->copy_result);
+    message_job_done(m, m->copy_result);
 }
 
 static void on_hit_done(struct commit_job *job, enum trap_err result)
@@ -141,31 +161,32 @@ static void on_hit_done(struct commit_job *job, enum trap_err result)
     server_complete(m->server, &m->hit_done);
 }
 
-/* Hands the evidence to the writer: a hit, or for the first counted message of a session its record. */
+static void on_counter_done(struct commit_job *job, enum trap_err result)
+{
+    struct message *m = MPSC_OWNER(job, struct message, counter_job.job);
+
+    m->hit_result = result;
+    server_complete(m->server, &m->hit_done);
+}
+
+/* Hands the evidence to the writer: a hit, or one more in the sender's counter row of this hour. */
 static enum trap_err submit_evidence(struct message *m)
 {
-    struct session *s = m->session;
     enum trap_err err;
 
     if (m->trap_count == 0)
         return TRAP_OK;
-    if (m->counted) {
-        if (s->counted || limits_told(&s->server->limits, forward_sender(s), loop_now(s->server->loop)))
-            return TRAP_OK;
-        s->tally.hits++;
-        err = session_record_submit(s, m);
-        if (err != TRAP_OK) {
-            s->tally.hits--;
-            return err;
-        }
-        m->in_record = true;
-        m->jobs++;
-        return TRAP_OK;
-    }
     m->hit_done.run = run_hit_done;
-    m->hit_job.job.done = on_hit_done;
     commit_expect(hit_log_commit(m->server->hits), m->server->message_count);
-    err = hit_log_submit(m->server->hits, &m->hit_job);
+    if (m->counted) {
+        m->counter_job = (struct counter_job){
+            .job.done = on_counter_done, .sender = m->hit_job.hit.sender, .at = m->hit_job.hit.at, .n = 1
+        };
+        err = hit_log_submit_counter(m->server->hits, &m->counter_job);
+    } else {
+        m->hit_job.job.done = on_hit_done;
+        err = hit_log_submit(m->server->hits, &m->hit_job);
+    }
     if (err == TRAP_OK) {
         m->jobs++;
         m->server->jobs_out++;
@@ -231,8 +252,6 @@ void evidence_submit(struct session *s)
     s->state = SESSION_COMMIT;
     m->counted = m->trap_count > 0 && !limits_take(&s->server->limits, forward_sender(s), LIMITS_HITS,
                                                    conf->hits_per_sender_hour, loop_now(s->server->loop));
-    if (m->counted)
-        session_note(s, HIT_COUNTED);
     m->result = hit_fill(s, m);
     if (m->result == TRAP_OK && (s->server->queue_head != NULL || !submit(m))) {
         queue_add(m);
@@ -252,7 +271,7 @@ void evidence_retry(struct server *server)
         queue_remove(m);
         if (m->jobs == 0) {
             m->jobs = 1;
-            evidence_job_done(m, m->result);
+            message_job_done(m, m->result);
         }
     }
 }
@@ -262,9 +281,7 @@ void evidence_give_up(struct session *s)
     struct message *m = s->message;
     const bool queued = m->queued;
 
-    log_warning("smtp.commit_wait", LOG_U64("session", s->id), LOG_IP(s->client),
-                LOG_STR("where", queued ? "queue" : "disk"));
-    s->server->storage_full_until = mono_add(loop_now(s->server->loop), SPAN_S(1));
+    storage_failed(s->server, s, queued ? "commit_wait in the queue" : "commit_wait");
     s->tally.refused_limit++;
     if (queued)
         queue_remove(m);

@@ -2,9 +2,8 @@
  *
  * Rule:    250 only after the commit of everything the message stands for: its hit, and the file for
  *          postmaster. What cannot be written, or not within commit_wait, is answered 452.
- * Limits:  beyond hits_per_sender_hour a message has no row of its own: it is counted in the session record
- *          (HIT_COUNTED). The first of a sender and hour waits until such a record is on disk; the count of
- *          further ones is written when the session ends.
+ * Limits:  beyond hits_per_sender_hour a message has no row of its own: it is one more in the sender's counter
+ *          row of the hour, and waits for the commit of that like any other.
  * Threads: loop only; done() of the jobs runs on the writer's thread and only passes the result on.
  * Tests:   tests/replay, tests/functional/test_smtp_limits.py
  */
@@ -20,7 +19,5 @@ void evidence_submit(struct session *s);
 void evidence_give_up(struct session *s);
 /* There may be room in the commit queue: submits what waits, oldest first. */
 void evidence_retry(struct server *server);
-/* One of the message's jobs came back; after the last one the message has its answer. Outside of a turn. */
-void evidence_job_done(struct message *m, enum trap_err result);
 
 #endif

@@ -1,6 +1,7 @@
 #include "forward.h"
 
 #include "server.h"
+#include "session_record.h"
 
 #include <mail/smtp_xclient.h>
 
@@ -105,15 +106,16 @@ struct bytes forward_helo(const struct session *s)
 
 uint32_t forward_flags(const struct session *s)
 {
+    /* What the session did before. The others are about the message, or would mean something else on a hit. */
     enum {
-        FROM_SESSION = HIT_TLS | HIT_XCLIENT | HIT_PROXY | HIT_EARLY_TALK | HIT_PIPELINED | HIT_CUT |
-                       HIT_INJECTED | HIT_TARPIT | HIT_BARE_LF | HIT_BARE_CR | HIT_NUL | HIT_8BIT |
-                       HIT_LONG_LINE | HIT_SLOPPY_PATH | HIT_AUTH
+        FROM_SESSION = HIT_ESMTP | HIT_TLS | HIT_XCLIENT | HIT_PROXY | HIT_EARLY_TALK | HIT_PIPELINED |
+                       HIT_CUT | HIT_INJECTED | HIT_TARPIT | HIT_BARE_LF | HIT_BARE_CR | HIT_NUL | HIT_8BIT |
+                       HIT_LONG_LINE | HIT_SLOPPY_PATH | HIT_RELAY_PROBE | HIT_DICTIONARY | HIT_AUTH
     };
     const struct smtp_xclient *said;
 
     if (s->forward == NULL)
-        return (s->tally.flags & FROM_SESSION) | (s->esmtp ? HIT_ESMTP : 0u);
+        return session_record_flags(s) & FROM_SESSION;
     said = &s->forward->said;
     return HIT_XFORWARD | (said->cut ? HIT_CUT : 0u) |
            ((said->given & SMTP_XCLIENT_PROTO) == 0

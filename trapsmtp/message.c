@@ -32,7 +32,7 @@ struct message *message_new(struct server *server, struct session *session)
     m->session = session;
     m->next = NULL;
     m->jobs = 0;
-    m->queued = m->counted = m->in_record = m->relayed = m->too_big = m->copy_failed = false;
+    m->queued = m->counted = m->relayed = m->too_big = m->copy_failed = false;
     m->result = TRAP_OK;
     m->reverse_path_len = 0;
     m->rcpt_count = m->trap_count = m->role_count = m->taken_count = 0;
@@ -179,7 +179,7 @@ enum message_add message_add_rcpt(struct message *m, const struct smtp_path *pat
         return MESSAGE_NO_MEMORY;
     }
     address = bytes_of(m->text.p + at, m->text.n - at);
-    hash = hash_address(address);
+    hash = m->last_hash = hash_address(address);
     if (is_known(m, hash, address)) {
         m->text.n = at;
         return MESSAGE_TWICE;
@@ -197,6 +197,17 @@ enum trap_err message_set_rcpt_dsn(struct message *m, const struct smtp_params *
 {
     m->rcpts[m->rcpt_count - 1].dsn_len = add_dsn(m, params->notify, params->orcpt);
     return m->text.err;
+}
+
+void message_forget_rcpt(struct message *m)
+{
+    const struct rcpt *last = &m->rcpts[--m->rcpt_count];
+
+    m->text.n = last->at;
+    if (last->klass == 0)
+        m->role_count--;
+    else
+        m->trap_count--;
 }
 
 struct bytes message_reverse_path(const struct message *m)

@@ -41,7 +41,8 @@ struct rcpt {
 
 struct message {
     struct hit_job hit_job;
-    struct completion hit_done;
+    struct counter_job counter_job; /* instead of it, beyond hits_per_sender_hour */
+    struct completion hit_done;     /* of either */
     struct completion copy_done;
     struct server *server;
     struct session *session; /* who waits for the result; NULL: nobody any more */
@@ -50,7 +51,6 @@ struct message {
     uint32_t jobs;             /* completions that have not come back */
     bool queued;               /* in the server's queue */
     bool counted;              /* beyond hits_per_sender_hour: no hit of its own */
-    bool in_record;            /* a session record with it went to the writer */
     enum trap_err result;      /* worst of the completions so far */
     enum trap_err hit_result;  /* written by done() on the writer's thread */
     enum trap_err copy_result; /* written on the postbox's thread */
@@ -63,6 +63,7 @@ struct message {
     uint32_t rcpt_count, rcpt_cap;
     uint32_t trap_count, role_count;
     uint32_t taken_count; /* recipients for which after_data = "accept" */
+    uint32_t last_hash;   /* of the recipient that was added last */
     struct hit_rcpt *hit_rcpts; /* made at submission, rcpt_cap long */
     enum smtp_body body;        /* what MAIL declared */
     bool relayed;               /* a front MX passes it on: never 5xx (forward.h) */
@@ -87,6 +88,7 @@ struct message *message_new(struct server *server, struct session *session);
 void message_drop(struct message *m);
 void message_free_spares(struct server *server);
 
+/* MESSAGE_TWICE: the same address is there already. */
 enum message_add { MESSAGE_ADDED, MESSAGE_TWICE, MESSAGE_NO_MEMORY };
 TRAP_NODISCARD enum trap_err message_set_reverse_path(struct message *m, const struct smtp_path *path,
                                                       const struct smtp_params *params);
@@ -95,6 +97,9 @@ enum message_add message_add_rcpt(struct message *m, const struct smtp_path *pat
                                   uint8_t klass);
 /* What RCPT said of DSN, for the recipient that was added last. */
 TRAP_NODISCARD enum trap_err message_set_rcpt_dsn(struct message *m, const struct smtp_params *params);
+
+/* Takes back the last one, just added. Its hash stays in m->last_hash. */
+void message_forget_rcpt(struct message *m);
 struct bytes message_reverse_path(const struct message *m);
 struct bytes message_rcpt(const struct message *m, uint32_t i);
 /* "RET=… ENVID=…", "NOTIFY=… ORCPT=…": as received, cut at DSN_MAX (marked HIT_CUT). */

@@ -39,6 +39,7 @@ static void begin(struct session *s, const struct proxy_header *h, struct bytes 
     session_note(s, HIT_PROXY);
     if (talks_early(s, behind)) {
         s->heard = true;
+        s->first_command_ms = 0;
         session_note(s, HIT_EARLY_TALK);
     }
     if (room)

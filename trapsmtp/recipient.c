@@ -4,17 +4,17 @@
 
 #include <mail/smtp_path.h>
 
-/* Asked for every address of a minted domain, also where the directory has an answer: the time tells nothing
- * then. */
+/* Asked for every address, also where the directory has an answer or the domain is none of the mint: the time
+ * tells nothing then. */
 static bool is_minted(struct server *server, const struct trapdir_result *found, struct bytes local,
                       const struct mint_window *window)
 {
+    const struct config *config = server->config;
+    const bool minting = found->domain != NULL && found->domain->klass == CLASS_MINTED;
+    const size_t at = minting ? (size_t)(found->domain - config->trap_domains) : config->trap_domain_count;
     struct mint_ref ref;
 
-    if (found->domain == NULL || found->domain->klass != CLASS_MINTED)
-        return false;
-    return mint_decode(server->mint, server->mint_domains[found->domain - server->config->trap_domains],
-                       local, window, &ref) == TRAP_OK;
+    return mint_decode(server->mint, server->mint_domains[at], local, window, &ref) == TRAP_OK && minting;
 }
 
 static bool is_role_of_host(const struct server *server, struct bytes local, struct bytes domain)

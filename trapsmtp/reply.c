@@ -113,6 +113,7 @@ void reply_greeting(struct session *s)
     reply_text(s, "220 ");
     reply_text(s, s->server->config->smtp.hostname);
     reply_text(s, " ESMTP\r\n");
+    s->greeted_at = loop_now(s->server->loop);
 }
 
 void reply_helo(struct session *s)

@@ -94,6 +94,9 @@ static void on_tick(struct loop_timer *t)
     if (server->refused > 1)
         log_info("smtp.refused.more", LOG_U64("suppressed", server->refused - 1));
     server->refused = 0;
+    if (server->lines_left_out > 0)
+        log_info("smtp.session.more", LOG_U64("suppressed", server->lines_left_out));
+    server->lines_left_out = 0;
     if (server->stopping) {
         const bool late = loop_now(server->loop).ms >= server->stop_deadline.ms;
 
@@ -158,6 +161,7 @@ static enum trap_err open_mint(struct server *server, struct err_text *why)
         return TRAP_ENOMEM;
     for (size_t i = 0; i < config->trap_domain_count; i++)
         server->mint_domains[i] = mint_domain(server->mint, bytes_str(config->trap_domains[i].name));
+    server->mint_domains[config->trap_domain_count] = mint_domain(server->mint, BYTES("")); /* of no domain */
     (void)epochs_changed(config->state_dir, &server->window_stamp);
     err = epochs_read(config->state_dir, &window, why);
     if (err == TRAP_OK)

@@ -46,7 +46,7 @@ struct server {
     /* what a recipient is */
     struct trapdir *trapdir;
     struct mint *mint;
-    struct mint_domain *mint_domains; /* beside config->trap_domains */
+    struct mint_domain *mint_domains; /* beside config->trap_domains, and one more for all other domains */
     struct mint_window window, window_ever; /* the epochs that count; all that there were */
     struct snapshot_stamp window_stamp;
 
@@ -63,8 +63,9 @@ struct server {
     size_t session_count, slow_sessions;
     struct listed listed; /* who is slowed down */
     uint64_t last_session_id;
-    uint64_t refused; /* connections over a limit since the last tick */
-    bool told_unnamed; /* that a front MX does not say whose mail it brings */
+    uint64_t refused;        /* connections over a limit since the last tick */
+    uint64_t lines_left_out; /* of sessions, since the last tick */
+    bool told_unnamed;       /* that a front MX does not say whose mail it brings */
 
     struct message *queue_head,
         **queue_tail; /* end-of-data seen, the commit queue was full: submitted when there is room */
@@ -72,6 +73,7 @@ struct server {
     struct message *spare_messages;
     size_t spare_count;
     mono_t storage_full_until; /* after a commit that failed: MAIL gets 452 until then */
+    uint64_t storage_failures; /* not told yet */
     uint64_t jobs_out;         /* jobs with the writer or the postbox, not completed */
 
     int signal_fd;

@@ -51,14 +51,20 @@ enum step {
     STEP_CLOSE  /* the last reply was given */
 };
 
+/* So many different unknown recipients are a walk through a dictionary (HIT_DICTIONARY). */
+enum { SESSION_WALK_MIN = 5 };
+
 /* What the session record will say: counts since the last record of this session. */
 struct tally {
     wall_t since;
     uint32_t flags, flags_on_record; /* enum hit_flag; those that a hit carries already */
     uint32_t commands, errors, hits;
-    uint32_t counted; /* of hits: beyond hits_per_sender_hour */
+    uint32_t rows;  /* of hits: with a row of their own, not only counted */
+    uint32_t roles; /* messages for postmaster or abuse alone */
     uint32_t refused_unknown, refused_relay, refused_limit;
     uint32_t auth_attempts;
+    uint32_t walk[SESSION_WALK_MIN - 1]; /* hashes of different unknown recipients */
+    uint8_t walk_count;
     uint8_t attempt_class;
     uint16_t attempt_len;
     uint8_t *attempt; /* address of the trap whose DATA was not finished */
@@ -87,7 +93,6 @@ struct session {
     bool front;         /* a front MX that passes on the mail of others: forward.h */
     bool heard;         /* something was received */
     bool slow, dripping; /* tarpit.h */
-    bool counted;       /* a message beyond hits_per_sender_hour is on record */
     const char *reason; /* why it ends; a constant */
 
     struct ip peer;          /* the address that connected */
@@ -96,6 +101,8 @@ struct session {
     uint16_t local_port;
     uint64_t id;
     mono_t opened;
+    mono_t greeted_at;         /* when the last 220 was given */
+    uint32_t first_command_ms; /* from there to the client's first byte; UINT32_MAX: not known */
     mono_t ends;     /* session_max */
     mono_t deadline; /* of what is awaited now */
     mono_t armed;    /* when the timer will look; 0 = it does not run */

@@ -11,6 +11,7 @@
 
 #include <base/log.h>
 #include <mail/keyed.h>
+#include <mail/other_protocol.h>
 
 #include <errno.h>
 #include <linux/sockios.h>
@@ -148,6 +149,7 @@ static bool is_tls_hello(const struct session *s, struct bytes in)
 /* One line or one piece of content. False: more bytes are needed. */
 static bool step(struct session *s, struct bytes *in)
 {
+    const char *other;
     struct bytes line;
 
     if (s->state == SESSION_PROXY)
@@ -164,6 +166,11 @@ static bool step(struct session *s, struct bytes *in)
         s->tally.errors++;
         session_tls_on_plain(s, *in);
         session_close_after(s, SMTP_REPLY_NOT_SMTP, "tls");
+        return true;
+    }
+    other = s->tally.commands == 0 ? other_protocol_octets(*in) : NULL;
+    if (other != NULL) {
+        command_other_protocol(s, other);
         return true;
     }
     switch (smtp_line_next(&s->line, in, &line)) {
@@ -335,13 +342,15 @@ static bool receive(struct session *s, struct bytes *in)
     return true;
 }
 
-/* First bytes of the client while the kernel still holds our greeting unacknowledged: it cannot have read it
- * (RFC 5321 3.1). */
-static void note_early_talk(struct session *s)
+/* First bytes of the client: how long it took. While the kernel still holds our greeting unacknowledged it
+ * cannot have read it (RFC 5321 3.1). */
+static void note_first_bytes(struct session *s)
 {
+    const int64_t ms = mono_diff(loop_now(s->server->loop), s->greeted_at).ms;
     int unacknowledged = 0;
 
     s->heard = true;
+    s->first_command_ms = ms < UINT32_MAX ? (uint32_t)ms : UINT32_MAX - 1;
     if (ioctl(s->fd, SIOCOUTQ, &unacknowledged) == 0 && unacknowledged > 0)
         session_note(s, HIT_EARLY_TALK);
 }
@@ -372,7 +381,7 @@ void session_on_io(struct loop_io *io, int events)
     if (!receive(s, &in))
         return;
     if (!s->heard && s->state != SESSION_PROXY)
-        note_early_talk(s);
+        note_first_bytes(s);
     session_turn(s, in);
 }
 
@@ -386,6 +395,7 @@ void session_on_open(struct session *s)
     if (s->state != SESSION_PROXY) {
         if (n > 0) { /* before a byte of ours was sent */
             s->heard = true;
+            s->first_command_ms = 0;
             session_note(s, HIT_EARLY_TALK);
         }
         session_greet(s);

@@ -2,11 +2,11 @@
 
 #include "auth.h"
 #include "content.h"
-#include "evidence.h"
 #include "server.h"
 #include "tls_facts.h"
 
 #include <base/log.h>
+#include <mail/helo_class.h>
 
 #include <stdlib.h>
 
@@ -17,7 +17,6 @@ struct record {
     struct session_job job; /* first member */
     struct completion done;
     struct server *server;
-    struct message *message; /* the counted message that waits for it; or NULL */
     enum trap_err result;
     uint8_t helo[HELO_MAX];
     uint8_t attempt[ADDRESS_MAX];
@@ -25,21 +24,50 @@ struct record {
     struct auth_list *auths;
 };
 
-/* Flags that are about the sender's manners: alone a reason for a record. */
-enum {
-    MANNERS =
-        HIT_BARE_LF | HIT_BARE_CR | HIT_NUL | HIT_EARLY_TALK | HIT_PIPELINED | HIT_SLOPPY_PATH | HIT_COUNTED
-};
-
-static bool has_news(const struct tally *t)
+uint32_t session_record_flags(const struct session *s)
 {
-    return t->errors + t->refused_unknown + t->refused_relay + t->refused_limit + t->auth_attempts > 0 ||
-           t->attempt_class != 0 || t->counted > 0 || (t->flags & ~t->flags_on_record & MANNERS) != 0;
+    const struct tally *t = &s->tally;
+
+    return t->flags | (s->esmtp ? HIT_ESMTP : 0u) | (t->auth_attempts > 0 ? HIT_AUTH : 0u) |
+           (t->refused_relay > 0 ? HIT_RELAY_PROBE : 0u);
 }
 
-static uint32_t session_flags(const struct session *s)
+/* Something that no row of a hit can say. */
+static bool has_news(const struct session *s)
 {
-    return s->tally.flags | (s->esmtp ? HIT_ESMTP : 0u);
+    const struct tally *t = &s->tally;
+
+    return t->errors + t->refused_unknown + t->refused_relay + t->refused_limit + t->auth_attempts > 0 ||
+           t->attempt_class != 0 || s->tls_facts != NULL;
+}
+
+static bool is_wanted(const struct session *s)
+{
+    const struct tally *t = &s->tally;
+
+    if (has_news(s))
+        return true;
+    if (s->reason == NULL || s->front) /* what is said before XCLIENT, or by our own front MX */
+        return false;
+    if (!s->heard && t->commands == 0)
+        return false;
+    if (t->rows > 0)
+        return (session_record_flags(s) & ~t->flags_on_record) != 0;
+    return t->roles == 0;
+}
+
+static bool is_own_name(struct bytes name, const void *arg)
+{
+    const struct config *config = arg;
+
+    return bytes_ieq(name, bytes_str(config->smtp.hostname)) || config_trap_domain(config, name) != NULL;
+}
+
+static enum helo_class class_of_helo(const struct session *s)
+{
+    const struct helo_context context = { s->client, s->local, is_own_name, s->server->config };
+
+    return helo_class(session_helo(s), &context);
 }
 
 static struct bytes copied(uint8_t *to, const void *from, size_t n)
@@ -66,7 +94,7 @@ static struct record *record_new(const struct session *s)
         .local_port = s->local_port,
         .duration_ms = (uint32_t)mono_diff(loop_now(s->server->loop), s->opened).ms,
         .helo = copied(r->helo, helo.p, helo.n),
-        .flags = session_flags(s),
+        .flags = session_record_flags(s),
         .commands = t->commands,
         .errors = t->errors,
         .hits = t->hits,
@@ -74,7 +102,8 @@ static struct record *record_new(const struct session *s)
         .refused_relay = t->refused_relay,
         .refused_limit = t->refused_limit,
         .auth_attempts = t->auth_attempts,
-        .first_command_ms = UINT32_MAX,
+        .helo_class = (uint8_t)class_of_helo(s),
+        .first_command_ms = s->first_command_ms,
         .attempt_class = t->attempt_class,
         .attempt_address = copied(r->attempt, t->attempt, t->attempt_len),
     };
@@ -95,13 +124,9 @@ static void record_free(struct record *r)
     free(r);
 }
 
-/* The counts are in a record: the next one starts from zero. */
-static void tally_clear(struct tally *t)
+static void lost(uint64_t session, enum trap_err err)
 {
-    const wall_t since = t->since;
-
-    free(t->attempt);
-    *t = (struct tally){ .since = since, .flags = t->flags, .flags_on_record = t->flags };
+    log_warning("smtp.session.lost", LOG_U64("session", session), LOG_STR("error", err_name(err)));
 }
 
 static void run_record_done(struct completion *c)
@@ -109,13 +134,8 @@ static void run_record_done(struct completion *c)
     struct record *r = MPSC_OWNER(c, struct record, done);
 
     r->server->jobs_out--;
-    if (r->message != NULL) {
-        if (r->result == TRAP_OK)
-            limits_tell(&r->server->limits, r->job.session.client, loop_now(r->server->loop));
-        evidence_job_done(r->message, r->result);
-    } else if (r->result != TRAP_OK)
-        log_warning("smtp.session.lost", LOG_U64("session", r->job.session.session),
-                    LOG_STR("error", err_name(r->result)));
+    if (r->result != TRAP_OK)
+        lost(r->job.session.session, r->result);
     record_free(r);
 }
 
@@ -127,65 +147,70 @@ static void on_record_done(struct commit_job *job, enum trap_err result)
     server_complete(r->server, &r->done);
 }
 
-enum trap_err session_record_submit(struct session *s, struct message *message)
+static void submit(const struct session *s)
 {
-    struct record *r;
-    enum trap_err err;
+    struct record *r = record_new(s);
+    enum trap_err err = r == NULL ? TRAP_ENOMEM : TRAP_ECLOSED;
 
-    if (s->server->hits == NULL) /* the log is closed: what comes back now only ends */
-        return TRAP_ECLOSED;
-    r = record_new(s);
-    if (r == NULL)
-        return TRAP_ENOMEM;
-    r->message = message;
-    r->done.run = run_record_done;
-    r->job.job.done = on_record_done;
-    err = hit_log_submit_session(s->server->hits, &r->job);
-    if (err != TRAP_OK) {
-        record_free(r);
-        return err;
+    if (r != NULL && s->server->hits != NULL) { /* the log is closed: what comes back now only ends */
+        r->done.run = run_record_done;
+        r->job.job.done = on_record_done;
+        err = hit_log_submit_session(s->server->hits, &r->job);
     }
-    s->server->jobs_out++;
-    tally_clear(&s->tally);
-    return TRAP_OK;
+    if (err == TRAP_OK) {
+        s->server->jobs_out++;
+        return;
+    }
+    lost(s->id, err);
+    record_free(r);
 }
 
-/* Whether this session is written down: where there is something to tell, and no more of one client than the
- * operator wants rows of it. */
-static bool is_recorded(struct session *s, const char **why_out)
+static bool take(const struct session *s, enum limits_hourly what)
 {
     struct server *server = s->server;
 
-    *why_out = "none";
-    if (!has_news(&s->tally) && s->tls_facts == NULL)
-        return false;
-    *why_out = "limit";
-    if (!limits_take(&server->limits, s->client, LIMITS_RECORDS, server->config->smtp.hits_per_sender_hour,
-                     loop_now(server->loop)))
-        return false;
-    *why_out = "yes";
-    return true;
+    return limits_take(&server->limits, s->client, what, server->config->smtp.hits_per_sender_hour,
+                       loop_now(server->loop));
 }
 
-void session_record_end(struct session *s)
+static void write_line(const struct session *s, const char *recorded)
 {
     const struct tally *t = &s->tally;
-    const char *why;
-    const bool recorded = is_recorded(s, &why);
 
+    if (!take(s, LIMITS_LINES)) {
+        s->server->lines_left_out++;
+        return;
+    }
     log_info("smtp.session", LOG_U64("session", s->id), LOG_IP(s->client), LOG_BYTES("helo", session_helo(s)),
              LOG_STR("reason", s->reason != NULL ? s->reason : "xclient"),
              LOG_SPAN("duration", mono_diff(loop_now(s->server->loop), s->opened)),
              LOG_U64("commands", t->commands), LOG_U64("errors", t->errors), LOG_U64("hits", t->hits),
              LOG_U64("refused", (uint64_t)t->refused_unknown + t->refused_relay + t->refused_limit),
-             LOG_U64("flags", session_flags(s)), LOG_STR("tls", tls_facts_text(s->tls_facts)),
-             LOG_STR("record", why));
-    if (recorded) {
-        const enum trap_err err = session_record_submit(s, NULL);
+             LOG_U64("flags", session_record_flags(s)), LOG_STR("tls", tls_facts_text(s->tls_facts)),
+             LOG_STR("record", recorded));
+}
 
-        if (err != TRAP_OK)
-            log_warning("smtp.session.lost", LOG_U64("session", s->id), LOG_STR("error", err_name(err)));
-    }
+void session_record_end(struct session *s)
+{
+    const bool wanted = is_wanted(s), recorded = wanted && take(s, LIMITS_RECORDS);
+
+    write_line(s, recorded ? "yes" : wanted ? "limit" : "none");
+    if (recorded)
+        submit(s);
+}
+
+void session_record_unknown(struct session *s, uint32_t hash)
+{
+    struct tally *t = &s->tally;
+
+    t->refused_unknown++;
+    for (size_t i = 0; i < t->walk_count; i++)
+        if (t->walk[i] == hash)
+            return;
+    if (t->walk_count == SESSION_WALK_MIN - 1)
+        t->flags |= HIT_DICTIONARY;
+    else
+        t->walk[t->walk_count++] = hash;
 }
 
 void session_record_attempt(struct session *s)

@@ -233,8 +233,8 @@ static const struct conf_key smtp_keys[] = {
     KEY("commit_wait", CONF_SPAN, "30s", 100, 10 * MS_MIN, config, smtp.commit_wait,
         "How long the end of a message waits until it is on disk; then 452."),
     KEY("hits_per_sender_hour", CONF_U32, "200", 0, 1000000000, config, smtp.hits_per_sender_hour,
-        "Messages of one sender an hour that are recorded one by one, and session records of it; the rest is "
-        "counted. 0: no limit."),
+        "Messages of one sender an hour that are recorded one by one, and session records and log lines of it; "
+        "the rest is counted. 0: no limit."),
 };
 
 static const struct conf_key store_keys[] = {

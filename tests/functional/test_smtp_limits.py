@@ -204,19 +204,51 @@ def test_recipients_max(build):
         assert record(inst, "many.example")["refused_limit"] == 20
 
 
+def counted(inst):
+    return inst.sql("hits", "SELECT coalesce(sum(count), 0) FROM counter")[0][0]
+
+
 def test_hits_per_sender_hour(build):
+    """Beyond the limit a message is one more in the counter row, on disk before its 250; nobody else is concerned."""
     with sink(build, "hits_per_sender_hour = 5") as inst:
         with inst.smtp("203.0.113.9", helo="flood.example") as s:
-            for _ in range(12):
+            for n in range(12):
                 assert s.message("a@b.example", [TRAP], BODY) == 250
-            first = record(inst, "flood.example")  # on disk before the 250 of the sixth
-            assert first["hits"] == 6 and first["flags"] & 1 << 21, first
-        assert hits(inst) == 5
-        wait_for("both records", lambda: inst.sql("hits", "SELECT sum(hits) FROM session WHERE helo = 'flood.example'"
-                                                  .replace("'flood.example'", "x'" + b"flood.example".hex() + "'")) == [(12,)])
-        with inst.smtp("203.0.113.10") as s:  # another sender is not concerned
+                assert (hits(inst), counted(inst)) == (min(n + 1, 5), max(n - 4, 0))
+        with inst.smtp("203.0.113.10") as s:
             assert s.message("a@b.example", [TRAP], BODY) == 250
         assert hits(inst) == 6
+        rows = inst.sql("hits", "SELECT sender, count, last_us >= first_us FROM counter")
+        assert sum(r[1] for r in rows) == 7 and {r[0] for r in rows} == {bytes([203, 0, 113, 9])} and all(r[2] for r in rows), rows
+
+
+def test_counted_messages_survive_kill(build):
+    """Exactly as many are counted as had their 250, after kill -9, too."""
+    with Installation(build, config=CONFIG, smtp="hits_per_sender_hour = 3") as inst:
+        daemon = inst.start("trapsmtp")
+        with inst.smtp("203.0.113.9") as s:
+            for _ in range(10):
+                assert s.message("a@b.example", [TRAP], BODY) == 250
+            daemon.kill()
+            daemon.wait()
+        inst.processes.remove(daemon)
+        assert (hits(inst), counted(inst)) == (3, 7)
+
+
+def test_share_of_a_network(build):
+    """An IPv6 /48 has sixteen shares, whatever number of its /64 it uses."""
+    with sink(build, "hits_per_sender_hour = 1 sessions_per_ip = 1") as inst:
+        for n in range(20):
+            with inst.smtp(f"2001:db8:5:{n:x}::1") as s:
+                assert s.message("a@b.example", [TRAP], BODY) == 250
+        assert (hits(inst), counted(inst)) == (16, 4)
+        with contextlib.ExitStack() as stack:
+            for n in range(16):
+                stack.enter_context(inst.smtp(f"2001:db8:6:{n:x}::1"))
+            with Smtp(inst.smtp_port) as s:
+                s.expect(None, 220)
+                s.expect("XCLIENT ADDR=IPV6:2001:db8:6:ff::1", 421)
+            stack.enter_context(inst.smtp("2001:db8:7::1"))
 
 
 def test_disk_full(build):

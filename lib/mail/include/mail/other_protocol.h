@@ -8,7 +8,7 @@
  * Input:   octets: what was received so far, of any length; a pattern that is not complete is no match yet.
  *          line: without CRLF.
  * Owns:    returns a constant name for the log, or NULL.   Errors: cannot fail.   Threads: any.
- * Tests:   tests/unit/mail/test_other_protocol.c, tests/replay/scripts/other-protocols.txt
+ * Tests:   tests/unit/mail/test_other_protocol.c, tests/replay/scripts/evidence-other-protocols.txt
  */
 #ifndef MAIL_OTHER_PROTOCOL_H
 #define MAIL_OTHER_PROTOCOL_H
