@@ -1,10 +1,12 @@
 """A daemon some of whose calls fail: the n-th allocation, write, fsync, send, accept (tests/shim/fail.c)."""
 import contextlib
+import ssl
 import struct
 import threading
 
 from fault_lib import testlib  # first: it makes the folder of the functional tests known
 from clocklib import Clock, both, control_file, preload
+from tlslib import TlsSmtp
 
 ALLOC, WRITE, SYNC, SIZE, SEND, RECV, ACCEPT, EPOLL = (1 << n for n in range(8))
 ALL = 1 << 40
@@ -17,6 +19,9 @@ class Faults:
         path = installation.top / "faults"
         self.map = control_file(path)
         self.env = preload(build, "fail", "TRAPLINE_FAIL", path)
+        others = installation.top / "others"    # what other people's libraries leak when they get no memory
+        others.write_text("leak:libcrypto.so\nleak:libssl.so\n")
+        self.env["LSAN_OPTIONS"] = f"suppressions={others}:print_suppressions=0"
 
     def arm(self, kinds, first, count=1, error=12, half=False):
         """Calls of `kinds` fail from the first-th on, `count` of them, with the errno `error`; with `half` they write half instead."""
@@ -33,7 +38,7 @@ class Faults:
 @contextlib.contextmanager
 def sink(build, smtp="", config=""):
     """A trapsmtp behind the library, its clocks the test's; must be alive at the end and end in order."""
-    with testlib.Installation(build, config=CONFIG + config, smtp="hits_per_sender_hour = 0\n" + smtp) as t:
+    with testlib.Installation(build, config=CONFIG + config, smtp='hits_per_sender_hour = 0  auth = "on"\n' + smtp, tls=True) as t:
         faults = Faults(build, t)
         t.clock = Clock(build, t)
         t.daemon = t.start("trapsmtp", env=both(faults.env, t.clock.env))
@@ -69,7 +74,7 @@ class Ticking:
 class Session:
     """Plays a session as far as the sink goes along: each answer is the wanted one, or a refusal for now, or the connection ends."""
 
-    NOW = (421, 451, 452)
+    NOW = (421, 451, 452, 454)
 
     def __init__(self, t):
         self.t, self.accepted, self.refused = t, [], 0
@@ -97,20 +102,20 @@ class Session:
     def play(self, dialogue, clock=None):
         """dialogue(self) with an open connection; False when it ended early. With a clock time goes by while there is no answer."""
         try:
-            with testlib.Smtp(self.t.smtp_port, timeout=20) as self.s, Ticking(clock):
+            with TlsSmtp(self.t.smtp_port, timeout=20) as self.s, Ticking(clock):
                 self.one(None, 220)
                 dialogue(self)
             return True
         except TimeoutError as e:
             raise AssertionError(f"no answer: the session hangs\n{self.t.log()}") from e
-        except (ConnectionError, BrokenPipeError):
+        except (ConnectionError, ssl.SSLError):
             return False
 
 
 BODY = b"Subject: x\r\nX-Long: " + b"y" * 300 + b"\r\n\r\n" + b"a line of some length, again and again\r\n" * 600
 
 
-def dialogue(name):
+def plain(name):
     """What a session can do, each part in need of memory: names, XCLIENT, recipients, samples, mail for postmaster, kept lines, attempts."""
     def play(s):
         s.one("EHLO " + "n" * 200, 250)
@@ -123,6 +128,30 @@ def dialogue(name):
         s.one(b"OP\r\n", 250)
         if s.one("MAIL FROM:<cut@sender.example>", 250) and s.one("RCPT TO:<t1@old.example>", 250) and s.one("DATA", 354):
             s.s.send(b"Subject: half")       # an attempt
+    return play
+
+
+def extensions(name):
+    """AUTH, DSN, SMTPUTF8, chunks, and the same inside TLS."""
+    def chunks(s, sender):
+        if s.one(f"MAIL FROM:<{sender}> BODY=BINARYMIME SMTPUTF8 RET=HDRS ENVID=x{name}", 250):
+            if s.one("RCPT TO:<t\u00fc@old.example> NOTIFY=NEVER ORCPT=rfc822;x@y.example".encode() + b"\r\n", 250):
+                if s.one(b"BDAT %d\r\n%s" % (len(BODY), BODY), 250) and s.one(b"BDAT 3 LAST\r\nx\r\n", 250):
+                    s.accepted.append(sender)
+            else:
+                s.one("RSET", 250)
+
+    def play(s):
+        s.one("EHLO client.example", 250)
+        s.one("AUTH PLAIN AHVzZXIAc2VjcmV0", 535)
+        chunks(s, f"three.{name}@sender.example")
+        s.one("STARTTLS", 220)
+        s.s.start_tls()
+        s.one("EHLO tls.example", 250)
+        if s.one("AUTH LOGIN", 334) and s.one("dXNlcg==", 334):
+            s.one("c2VjcmV0", 535)
+        chunks(s, f"four.{name}@sender.example")
+        s.one("QUIT", 221)
     return play
 
 

@@ -7,15 +7,16 @@ import socket
 import subprocess
 import sys
 
-from faillib import ALL, ALLOC, CONFIG, Faults, Session, check_alive, dialogue, sink, stored, testlib
+from faillib import ALL, ALLOC, CONFIG, Faults, Session, check_alive, extensions, plain, sink, stored, testlib
 
-STEP = 17  # of the two thousand allocations of the start each seventeenth, to save time
+STEP = 61  # one in so many of the start's twelve thousand allocations, to save time
 
 
-def sweep(t, faults, count, what):
+def sweep(t, faults, dialogue, count, step):
+    what = f"{dialogue.__name__}-{'all' if count == ALL else 'one'}"
     n, quiet, played, accepted, refused = 0, 0, 0, [], 0
     while quiet < 3:                         # the writer's own allocations come when they come: three without a failure are the end
-        n += 1
+        n += step
         name = f"{what}{n}"
         session = Session(t)
         faults.arm(ALLOC, n, count)
@@ -24,10 +25,10 @@ def sweep(t, faults, count, what):
         quiet = 0 if failed else quiet + 1
         accepted += session.accepted + check_alive(t, name)
         refused += session.refused
-        assert n < 3000, "no end"
+        assert n < 30000, "no end"
     lost = set(accepted) - stored(t)
     assert not lost, f"accepted and not on record: {sorted(lost)[:5]}"
-    print(f"{what}: {n} sessions of about {calls} allocations, {played} played to the end, {refused} refusals, {len(accepted)} messages")
+    print(f"{what}: {n // step} sessions of about {calls} allocations, {played} played to the end, {refused} refusals, {len(accepted)} messages")
 
 
 def start(t, faults):
@@ -75,8 +76,10 @@ def greeted(t):
 def main(build):
     start_up(build)
     with sink(build, 'commit_wait = "10s"') as (t, faults):
-        sweep(t, faults, 1, "one")
-        sweep(t, faults, ALL, "all")
+        sweep(t, faults, plain, 1, 1)
+        sweep(t, faults, plain, ALL, 1)
+        sweep(t, faults, extensions, 1, 5)
+        sweep(t, faults, extensions, ALL, 5)
         parts = [p for p in (t.dir / "postmaster").iterdir() if p.suffix != ".eml"]
         assert not parts, parts
 

@@ -4,7 +4,7 @@ EAGAIN, half of it) is not even noticed."""
 import errno
 import sys
 
-from faillib import ACCEPT, EPOLL, RECV, SEND, SIZE, SYNC, WRITE, Session, check_alive, dialogue, sink, stored
+from faillib import ACCEPT, EPOLL, RECV, SEND, SIZE, SYNC, WRITE, Session, check_alive, extensions, plain, sink, stored
 
 HALF = "half"
 UNNOTICED = [(SEND, errno.EAGAIN), (SEND, errno.EINTR), (SEND, HALF), (RECV, errno.EAGAIN), (RECV, errno.EINTR), (WRITE, HALF),
@@ -16,9 +16,9 @@ NOTICED = [(SEND, errno.EPIPE), (SEND, errno.ECONNRESET), (SEND, errno.ENOBUFS),
 NAMES = {WRITE: "write", SYNC: "fsync", SIZE: "ftruncate", SEND: "send", RECV: "recv", ACCEPT: "accept", EPOLL: "epoll_ctl"}
 
 
-def sweep(t, faults, kind, how, unnoticed):
+def sweep(t, faults, dialogue, kind, how, unnoticed):
     n, quiet, accepted, refused, ended = 0, 0, [], 0, 0
-    what = f"{NAMES[kind]}-{how if how == HALF else errno.errorcode[how]}"
+    what = f"{dialogue.__name__}-{NAMES[kind]}-{how if how == HALF else errno.errorcode[how]}"
     while quiet < 2:
         n += 1
         name = f"{what}.{n}"
@@ -42,9 +42,12 @@ def sweep(t, faults, kind, how, unnoticed):
 def main(build):
     with sink(build, 'commit_wait = "10s"') as (t, faults):
         for kind, how in UNNOTICED:
-            sweep(t, faults, kind, how, True)
+            sweep(t, faults, plain, kind, how, True)
         for kind, how in NOTICED:
-            sweep(t, faults, kind, how, False)
+            sweep(t, faults, plain, kind, how, False)
+        for kind, how in UNNOTICED + NOTICED:
+            if kind in (SEND, RECV, EPOLL):     # what TLS has its own way with
+                sweep(t, faults, extensions, kind, how, (kind, how) in UNNOTICED)
         assert t.sql("hits", "PRAGMA quick_check") == [("ok",)]
         assert stored(t)
         parts = [p for p in (t.dir / "postmaster").iterdir() if p.suffix != ".eml"]

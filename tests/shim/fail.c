@@ -52,34 +52,44 @@ static bool fails(enum kind kind)
 
 /* ---- memory ---- */
 
+/* A sanitizer's own, under a name that is also there while it sets itself up: dlsym is its own by then, and not ready yet. */
+#define SANITIZER(name) __interceptor_##name
+#define OWN(name) (SANITIZER(name) != NULL ? SANITIZER(name) : NEXT(name))
+__attribute__((weak)) extern __typeof__(malloc) SANITIZER(malloc);
+__attribute__((weak)) extern __typeof__(calloc) SANITIZER(calloc);
+__attribute__((weak)) extern __typeof__(realloc) SANITIZER(realloc);
+__attribute__((weak)) extern __typeof__(reallocarray) SANITIZER(reallocarray);
+__attribute__((weak)) extern __typeof__(aligned_alloc) SANITIZER(aligned_alloc);
+__attribute__((weak)) extern __typeof__(posix_memalign) SANITIZER(posix_memalign);
+
 void *malloc(size_t n)
 {
-    return fails(ALLOC) ? NULL : NEXT(malloc)(n);
+    return fails(ALLOC) ? NULL : OWN(malloc)(n);
 }
 
 void *calloc(size_t n, size_t size)
 {
-    return fails(ALLOC) ? NULL : NEXT(calloc)(n, size);
+    return fails(ALLOC) ? NULL : OWN(calloc)(n, size);
 }
 
 void *realloc(void *p, size_t n)
 {
-    return fails(ALLOC) ? NULL : NEXT(realloc)(p, n);
+    return fails(ALLOC) ? NULL : OWN(realloc)(p, n);
 }
 
 void *reallocarray(void *p, size_t n, size_t size)
 {
-    return fails(ALLOC) ? NULL : NEXT(reallocarray)(p, n, size);
+    return fails(ALLOC) ? NULL : OWN(reallocarray)(p, n, size);
 }
 
 void *aligned_alloc(size_t alignment, size_t n)
 {
-    return fails(ALLOC) ? NULL : NEXT(aligned_alloc)(alignment, n);
+    return fails(ALLOC) ? NULL : OWN(aligned_alloc)(alignment, n);
 }
 
 int posix_memalign(void **out, size_t alignment, size_t n)
 {
-    return fails(ALLOC) ? ENOMEM : NEXT(posix_memalign)(out, alignment, n);
+    return fails(ALLOC) ? ENOMEM : OWN(posix_memalign)(out, alignment, n);
 }
 
 /* ---- output ---- */
@@ -159,6 +169,12 @@ int posix_fallocate(int fd, off_t at, off_t n)
 int posix_fallocate64(int fd, off64_t at, off64_t n) __attribute__((alias("posix_fallocate")));
 
 /* ---- connections ---- */
+
+/* OpenSSL's way. */
+ssize_t read(int fd, void *p, size_t n)
+{
+    return kind_of(fd) == SEND && fails(RECV) ? -1 : NEXT(read)(fd, p, n);
+}
 
 ssize_t recv(int fd, void *p, size_t n, int flags)
 {
