@@ -42,6 +42,7 @@
 #include "transport.h"
 
 #include <base/log.h>
+#include <mail/keyed.h>
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -280,6 +281,8 @@ void session_end(struct session *s, const char *reason)
         limits_leave(&server->limits, s->client);
     tarpit_end(s);
     server->session_count--;
+    if (s->kept_len > 0)
+        keyed_wipe(s->kept, s->kept_len); /* may be a part of a password */
     free(s->kept);
     s->kept = NULL;
     s->kept_len = 0;

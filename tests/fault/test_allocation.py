@@ -12,6 +12,28 @@ from faillib import ALL, ALLOC, CONFIG, Faults, Session, check_alive, extensions
 STEP = 61  # one in so many of the start's twelve thousand allocations, to save time
 
 
+def crowd(build):
+    """Forty clients at once, more than the event loop of a young daemon has room for: it grows, or it does without."""
+    with testlib.Installation(build, config=CONFIG) as t:
+        faults = Faults(build, t)
+        n, failed = 0, 1
+        while failed:
+            n += 1
+            daemon = start(t, faults)
+            testlib.wait_for("a greeting", lambda: greeted(t), pause=0.002)
+            faults.arm(ALLOC, n)
+            clients = [testlib.Smtp(t.smtp_port, timeout=20) for _ in range(40)]
+            codes = collections.Counter(c.reply()[0] for c in clients)
+            assert set(codes) <= {220, 421, 0} and codes[220] >= 39, f"{n}: {codes}"
+            _, failed = faults.disarm()
+            for c in clients:
+                c.close()
+            assert greeted(t), f"{n}: {t.log()}"
+            daemon.terminate()
+            assert daemon.wait(20) == 0, f"{n}: {t.log()}"
+    print(f"crowd: {n} daemons")
+
+
 def sweep(t, faults, dialogue, count, step):
     what = f"{dialogue.__name__}-{'all' if count == ALL else 'one'}"
     n, quiet, played, accepted, refused = 0, 0, 0, [], 0
@@ -75,6 +97,7 @@ def greeted(t):
 
 def main(build):
     start_up(build)
+    crowd(build)
     with sink(build, 'commit_wait = "10s"') as (t, faults):
         sweep(t, faults, plain, 1, 1)
         sweep(t, faults, plain, ALL, 1)

@@ -9,6 +9,8 @@ A script is lines; `#` starts a comment line. Before the first case:
     simulated-time          the daemon's clocks are the script's: see `later`
     once                    each case is played once. Otherwise a second time with every octet in a segment of its own, which must leave
                             the same hits (only `early_talk` and `pipelined` may differ)
+    clear                   no case is played inside TLS (tls_listen), where it must leave the same hits, too. With simulated-time, and
+                            where a case itself is about TLS or about the ends of TCP, it never is
 
 Then cases:
 
@@ -60,6 +62,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "functional"))
 from clocklib import Clock  # noqa: E402
 from testlib import Installation, Smtp, free_port, skip, unzstd, wait_for  # noqa: E402
+from tlslib import TlsSmtp  # noqa: E402
 
 CONFIG = ('trap_domain "old.example" { class = "pristine" }\n'
           'trap_domain "reborn.example" { class = "recycled" }\n'
@@ -87,9 +90,17 @@ class Failure(AssertionError):
     pass
 
 
+AT_ONCE, OCTETS, TLS = "at once", "octet by octet", "inside TLS"
+NOT_IN_TLS = "half-close reset dropped connect".split()
+
+
 class Case:
     def __init__(self, name, kind, number):
         self.name, self.kind, self.number, self.steps = name, kind, number, []
+
+    def fits_tls(self):
+        return (self.kind == "case" and "TLS" not in self.name
+                and not any(word in NOT_IN_TLS or "TLS" in rest for _, word, rest in self.steps))
 
 
 def parse(path):
@@ -105,7 +116,7 @@ def parse(path):
             cases[-1].steps.append((number, word, rest))
         elif word in ("smtp", "config"):
             (smtp if word == "smtp" else config).append(rest)
-        elif line in ("simulated-time", "once"):
+        elif line in ("simulated-time", "once", "clear"):
             words.add(line)
         else:
             raise SystemExit(f"{path}:{number}: a case must come first")
@@ -113,8 +124,8 @@ def parse(path):
 
 
 class Player:
-    def __init__(self, installation, case, clock, octets):
-        self.inst, self.case, self.clock, self.octets = installation, case, clock, octets
+    def __init__(self, installation, case, clock, how):
+        self.inst, self.case, self.clock, self.how = installation, case, clock, how
         self.client = None
 
     def fail(self, number, why):
@@ -126,7 +137,7 @@ class Player:
     # ---- the dialogue ----
 
     def send(self, data):
-        if not self.octets:
+        if self.how != OCTETS:
             self.client.send(data)
             return
         width = 1 if len(data) <= 2000 else 1021
@@ -223,7 +234,7 @@ class Player:
         time.sleep(float(rest))
 
     def do_client(self, number, _):
-        self.do_C(number, f"XCLIENT ADDR=198.{19 if self.octets else 18}.{self.case.number // 250}.{self.case.number % 250 + 1}")
+        self.do_C(number, f"XCLIENT ADDR=198.{18 + (self.how == OCTETS)}.{self.case.number // 250}.{self.case.number % 250 + 1}")
         self.do_S(number, "220")
 
     def do_transaction(self, number, rest):
@@ -362,13 +373,13 @@ class Player:
             s.expect("EHLO " + name, 250)
             s.expect("FENCE", 500)
             s.expect("QUIT", 221)
-        return wait_for("the fence", lambda: self.inst.sql("hits", "SELECT seq FROM session WHERE helo = ?", name.encode()))[0][0]
+        return wait_for("the fence", lambda: self.inst.sql("hits", "SELECT seq FROM session WHERE helo = ?", name.encode()), pause=0.005)[0][0]
 
     def play(self):
         """Returns what the hits are, without what depends on segments."""
         before_hits, before_records, self.letters_before = self.last("hit"), self.last("session"), self.letters()
         checks = [s for s in self.case.steps if s[1] in CHECKS]
-        self.client = Smtp(self.port())
+        self.client = TlsSmtp(self.inst.tls_port).start_tls() if self.how == TLS else Smtp(self.port())
         self.clients = [self.client]
         try:
             if self.case.kind == "case":
@@ -381,9 +392,9 @@ class Player:
                 client.close()
         fence = self.fence()
         hits = self.rows("hit", before_hits)
-        if not self.octets:
+        if self.how == AT_ONCE:
             self.check_all(checks, hits, [r for r in self.rows("session", before_records) if r["seq"] != fence])
-        loose = HIT_FLAGS["early_talk"] | HIT_FLAGS["pipelined"]
+        loose = HIT_FLAGS["early_talk"] | HIT_FLAGS["pipelined"] | HIT_FLAGS["tls"]
         return [(h["address"], h["rcpt_count"], h["reverse_path"], h["helo"], h["size"], h["digest"], h["flags"] & ~loose) for h in hits]
 
     def check_all(self, checks, hits, records):
@@ -393,12 +404,45 @@ class Player:
             self.check(number, word, rest, hits, records)
 
 
-def play(inst, case, clock, once):
-    first = Player(inst, case, clock, False).play()
-    if not once:
-        second = Player(inst, case, clock, True).play()
-        if first != second:
-            raise Failure(f"octet by octet: {second!r}, at once: {first!r}")
+class Plays:
+    """The cases of a script, each in every way that it can be played; what failed, and the hits of the first way."""
+
+    def __init__(self, build, words, cases, config, smtp):
+        self.build, self.words, self.cases, self.config, self.smtp = build, words, cases, config, smtp
+        self.failed, self.hits, self.done = 0, {}, 0
+
+    def installation(self, **more):
+        proxy_port, tls_port = free_port(), free_port()
+        smtp = self.smtp + [f'proxy_listen = {{"127.0.0.1:{proxy_port}"}}']
+        if more:
+            smtp.append(f'tls_listen = {{"127.0.0.1:{tls_port}"}}')
+        inst = Installation(self.build, config=CONFIG + "\n".join(self.config), smtp="\n".join(smtp), **more)
+        inst.proxy_port, inst.tls_port = proxy_port, tls_port
+        return inst
+
+    def play(self, inst, daemon, case, clock, how):
+        try:
+            hits = Player(inst, case, clock, how).play()
+            if hits != self.hits.setdefault(case, hits):
+                raise Failure(f"{hits!r}, at first: {self.hits[case]!r}")
+            self.done += 1
+        except (AssertionError, OSError) as e:
+            self.failed += 1
+            print("FAIL", case.name, f"({how}) -", e)
+        if daemon.poll() is not None:
+            raise SystemExit(f"trapsmtp ended with {daemon.returncode} in case: {case.name} ({how})\n{inst.log()}")
+
+    def run(self, cases, ways, **more):
+        with self.installation(**more) as inst:
+            clock = Clock(self.build, inst) if "simulated-time" in self.words else None
+            daemon = inst.start("trapsmtp", env=clock and clock.env)
+            for case in cases:
+                for how in ways:
+                    self.play(inst, daemon, case, clock, how)
+            if inst.stop(daemon) != 0:
+                raise SystemExit("trapsmtp did not end well\n" + inst.log())
+            if self.failed:
+                print(inst.log())
 
 
 def main():
@@ -409,30 +453,13 @@ def main():
     if not any(line.startswith("hits_per_sender_hour") for line in smtp):
         smtp.append("hits_per_sender_hour = 0")  # every session of the fence is told
     only = sys.argv[4] if len(sys.argv) > 4 else ""
-    failed = 0
-    proxy_port = free_port()
-    smtp.append(f'proxy_listen = {{"127.0.0.1:{proxy_port}"}}')
-    with Installation(build, config=CONFIG + "\n".join(config), smtp="\n".join(smtp)) as inst:
-        inst.proxy_port = proxy_port
-        clock = Clock(build, inst) if "simulated-time" in words else None
-        daemon = inst.start("trapsmtp", env=clock and clock.env)
-        for case in cases:
-            if only not in case.name:
-                continue
-            try:
-                play(inst, case, clock, "once" in words)
-                print("ok  ", case.name)
-            except (AssertionError, OSError) as e:
-                failed += 1
-                print("FAIL", case.name, "-", e)
-            if daemon.poll() is not None:
-                raise SystemExit(f"trapsmtp ended with {daemon.returncode} in case: {case.name}\n{inst.log()}")
-        if inst.stop(daemon) != 0:
-            raise SystemExit("trapsmtp did not end well\n" + inst.log())
-        if failed:
-            print(inst.log())
-    print(f"{script.name}: {len(cases)} cases, {failed} failed")
-    sys.exit(1 if failed else 0)
+    plays = Plays(build, words, [c for c in cases if only in c.name], config, smtp)
+    plays.run(plays.cases, [AT_ONCE] if "once" in words else [AT_ONCE, OCTETS])
+    inside = [c for c in plays.cases if c.fits_tls() and not words & {"clear", "simulated-time"} and not plays.failed]
+    if inside:
+        plays.run(inside, [TLS], tls=True)
+    print(f"{script.name}: {len(plays.cases)} cases, {plays.done} plays, {plays.failed} failed")
+    sys.exit(1 if plays.failed else 0)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """Every false end of a message that CR, LF, CRLF, CRCRLF, NUL and a blank can make around a dot, and a second envelope behind it, against
 a real trapsmtp: what becomes one message and what becomes two is what a model of eight lines says (RFC 5321 4.1.1.4, 4.5.2).
 
+The same octets in chunks (RFC 3030) end nothing: there the count is all that counts.
+
 Counted and compared are the hits on record and, octet for octet, the copies that postmaster gets; never the replies alone.
 """
 import itertools
@@ -29,8 +31,12 @@ def first_message(stream):
     end = lines.index(b"\r\n.\r\n")
     wire = lines[2:end + 5]
     content = lines[:end + 2].replace(b"\r\n.", b"\r\n")[2:]
-    flags = (BARE_LF if re.search(rb"(?<!\r)\n", wire) else 0) | (BARE_CR if re.search(rb"\r(?!\n)", wire) else 0)
-    return content, flags | (NUL if b"\0" in wire else 0), lines[end + 5:]
+    return content, flags_of(wire), lines[end + 5:]
+
+
+def flags_of(wire):
+    return ((BARE_LF if re.search(rb"(?<!\r)\n", wire) else 0) | (BARE_CR if re.search(rb"\r(?!\n)", wire) else 0)
+            | (NUL if b"\0" in wire else 0))
 
 
 def messages(stream, number):
@@ -82,13 +88,20 @@ def segments(stream, dice):
     return [stream[a:b] for a, b in zip([0] + cuts, cuts + [len(stream)])]
 
 
-def deliver(s, number, stream, dice):
+def chunks(content, dice):
+    """BDAT commands with that content, cut anywhere; the last one may be empty."""
+    cuts = [0] + sorted(dice.randrange(len(content) + 1) for _ in range(dice.randrange(4))) + [len(content)]
+    parts = [content[a:b] for a, b in zip(cuts, cuts[1:])] + ([b""] if dice.randrange(2) else [])
+    return b"".join(b"BDAT %d%s\r\n%s" % (len(p), b" LAST" if i == len(parts) - 1 else b"", p) for i, p in enumerate(parts))
+
+
+def deliver(s, number, stream, dice, chunked):
     """Leaves the session ready for the next; returns only when all of the stream has its answers."""
     s.expect(f"MAIL FROM:<a{number}@sender.example>", 250)
-    s.send(RCPT)
-    for code in (250, 250, 354):
+    s.send(RCPT if not chunked else RCPT.removesuffix(b"DATA\r\n"))
+    for code in (250, 250) if chunked else (250, 250, 354):
         s.expect(None, code)
-    for part in segments(stream, dice):
+    for part in segments(chunks(stream, dice) if chunked else stream, dice):
         s.send(part)
     s.send(b"VRFY the-end\r\n")  # nothing else gets 252
     while s.reply()[0] != 252:
@@ -108,17 +121,16 @@ def letters(inst):
     return found
 
 
-def run(inst, streams, dice):
+def run(inst, streams, chunked_from, dice):
     expected, got = {}, {}
-    streams = list(streams)
     for at in range(0, len(streams), 100):
         with Smtp(inst.smtp_port) as s:
             s.expect(None, 220)
             s.expect("EHLO client.example", 250)
             for number, stream in streams[at:at + 100]:
-                found = messages(stream, number)
+                found = messages(stream, number) if number < chunked_from else [(f"a{number}@sender.example", stream, flags_of(stream))]
                 expected.update((sender, (stream, content, flags)) for sender, content, flags in found)
-                deliver(s, number, stream, dice)
+                deliver(s, number, stream, dice, number >= chunked_from)
         got.update(letters(inst))
     rows = inst.sql("hits", "SELECT reverse_path, size, flags FROM hit")
     assert len(rows) == len(set(r[0] for r in rows)), "a message is there twice"
@@ -143,7 +155,9 @@ def main():
         daemon = inst.start("trapsmtp")
         streams = list(systematic(dice))
         streams += at_random(dice, len(streams), 500)
-        count, found = run(inst, streams, dice)
+        chunked_from = len(streams)
+        streams += at_random(dice, chunked_from, 500)
+        count, found = run(inst, streams, chunked_from, dice)
         assert daemon.poll() is None, inst.log()
         assert inst.stop(daemon) == 0, inst.log()
     print(f"{count} streams, {found} messages, none too many and none too few")
