@@ -161,7 +161,7 @@ static struct bytes header_of(struct bytes wire)
     struct header header;
     struct bytes held, body;
 
-    header_init(&header);
+    header_init(&header, SIZE_MAX);
     header_feed(&header, wire, &held, &body);
     return bytes_take(wire, wire.n - body.n - (held.n > 0 ? held.n : header.name_len));
 }

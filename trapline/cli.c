@@ -206,3 +206,19 @@ enum trap_err cli_prefix(const char *word, struct prefix *out)
     }
     return prefix_parse(bytes_str(word), out);
 }
+
+void cli_print_content(struct bytes content)
+{
+    while (content.n > 0) {
+        const size_t end = bytes_find(content, '\n');
+        struct bytes line = bytes_take(content, end);
+        json_t *text;
+
+        if (end < content.n && line.n > 0 && line.p[line.n - 1] == '\r')
+            line.n--;
+        text = json_bytes(line);
+        printf("%s\n", text == NULL ? "" : json_string_value(text));
+        json_decref(text);
+        content = bytes_skip(content, end < content.n ? end + 1 : content.n);
+    }
+}

@@ -44,6 +44,7 @@ int verb_explain(struct cli *cli);
 int verb_harvester(struct cli *cli);
 int verb_init(struct cli *cli);
 int verb_keys(struct cli *cli);
+int verb_postmaster(struct cli *cli);
 int verb_rebuild(struct cli *cli);
 int verb_revoke(struct cli *cli);
 int verb_run(struct cli *cli);
@@ -83,6 +84,10 @@ json_t *json_prefix(struct prefix p);
 /* Remote bytes on a terminal: printable ASCII and valid UTF-8 letters as they are, all else as \xHH. Returns
  * a static ring of 8 texts, cut at 200. */
 const char *cli_text(struct bytes s);
+
+/* The content of a message, line by line (CRLF and LF end one), as json_bytes() writes it: nothing of it steers
+ * a terminal. */
+void cli_print_content(struct bytes content);
 
 /* "127.0.0.1" or "192.0.2.0/24": the key under which evidence is kept. */
 enum trap_err cli_prefix(const char *word, struct prefix *out);

@@ -60,6 +60,12 @@ const struct verb verbs[] = {
       "the first message. Without option\n"
       "the content, with what could steer a terminal as \\xHH; --wire: the octets as they came.\n",
       verb_sample },
+    { "postmaster", "list [--json] | show NAME | remove NAME... | remove --from IP|PREFIX",
+      "Mail to postmaster and abuse.",
+      "It is kept in full, lists nobody, and waits in state_dir/postmaster until you read and remove it. `show`: what "
+      "could steer a terminal\n"
+      "as \\xHH. `remove --from`: all that one client sent.\n",
+      verb_postmaster },
     { "trap", "add ADDRESS|DOMAIN CLASS | import FILE | retire ADDRESS|DOMAIN | list [--json]",
       "Static traps.",
       "CLASS is pristine, recycled or typo. `import` reads lines `ADDRESS CLASS` and imports all or none of "

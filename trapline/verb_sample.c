@@ -15,23 +15,6 @@ static enum trap_err take_digest(const struct hit *hit, void *arg)
     return TRAP_OK;
 }
 
-/* Content is the sender's: nothing of it may steer a terminal. CRLF and LF end a line here. */
-static void print_content(struct bytes content)
-{
-    while (content.n > 0) {
-        const size_t end = bytes_find(content, '\n');
-        struct bytes line = bytes_take(content, end);
-        json_t *text;
-
-        if (end < content.n && line.n > 0 && line.p[line.n - 1] == '\r')
-            line.n--;
-        text = json_bytes(line);
-        printf("%s\n", text == NULL ? "" : json_string_value(text));
-        json_decref(text);
-        content = bytes_skip(content, end < content.n ? end + 1 : content.n);
-    }
-}
-
 static int print(const struct cli *cli, uint64_t hit, const struct sample *s)
 {
     static const char *const forms[] = {
@@ -49,7 +32,7 @@ static int print(const struct cli *cli, uint64_t hit, const struct sample *s)
                                   "header_only", s->header_only, "bytes_on_the_wire", (json_int_t)s->data.n,
                                   "content", json_bytes(buf_bytes(&content))));
     else
-        print_content(buf_bytes(&content));
+        cli_print_content(buf_bytes(&content));
     buf_free(&content);
     return code;
 }

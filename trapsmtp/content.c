@@ -12,7 +12,7 @@ void content_begin(struct session *s)
     if (m->role_count > 0)
         postbox_begin(s);
     smtp_eod_init(&m->eod);
-    header_init(&m->header);
+    header_init(&m->header, s->server->config->smtp.header_max_bytes);
     body_digest_init(&m->digest);
 }
 
@@ -56,6 +56,7 @@ uint32_t content_flags(const struct message *m)
         { 0, HEADER_LIST, HIT_LIST_HEADER },
         { 0, HEADER_AUTO_SUBMITTED, HIT_AUTO_SUBMITTED },
         { 0, HEADER_REPORT, HIT_REPORT },
+        { 0, HEADER_CUT, HIT_CUT },
     };
     /* RFC 6152: 8-bit; RFC 3030 3: any octets, no lines */
     static const uint32_t declared[] = {

@@ -102,10 +102,10 @@ static struct session *message_finish(struct message *m)
     const bool is_hit = m->trap_count > 0;
     enum smtp_reply answer = SMTP_REPLY_NO_STORAGE;
 
-    if (!ok)
-        storage_failed(server, s, err_name(m->result));
-    else
+    if (ok)
         answer = is_hit && is_rejected(m) ? SMTP_REPLY_REFUSED : SMTP_REPLY_MESSAGE_OK;
+    else if (!m->copy_refused) /* that concerns only mail to postmaster */
+        storage_failed(server, s, err_name(m->result));
     if (ok && is_hit && !m->counted)
         log_hit(m);
     if (s != NULL) {

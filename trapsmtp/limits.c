@@ -31,7 +31,7 @@ static struct limits_client *place(const struct limits *l, struct limits_client 
 
 static bool is_stale(const struct limits *l, const struct limits_client *c)
 {
-    return c->key.len == 0 || (c->sessions == 0 && c->hour != l->hour);
+    return c->key.len == 0 || (c->sessions == 0 && c->held == 0 && c->hour != l->hour);
 }
 
 /* Leaves the stale ones behind; a larger table when those that stay fill more than a third of it. */
@@ -59,7 +59,9 @@ static bool rebuild(struct limits *l)
 static void begin_hour(const struct limits *l, struct limits_client *c)
 {
     if (c->hour != l->hour)
-        *c = (struct limits_client){ .key = c->key, .sessions = c->sessions, .hour = l->hour };
+        *c = (struct limits_client){
+            .key = c->key, .sessions = c->sessions, .held = c->held, .hour = l->hour
+        };
 }
 
 /* The entry of a key with the counts of this hour, made where there is none; NULL: not counted (no memory, or LIMITS_CLIENTS_MAX of
@@ -138,6 +140,32 @@ void limits_leave(struct limits *l, struct ip ip)
 
         if (c->key.len != 0 && c->sessions > 0)
             c->sessions--;
+    }
+}
+
+bool limits_hold(struct limits *l, struct ip ip, size_t bytes, size_t max, mono_t now)
+{
+    const struct holders h = holders_now(l, ip, now);
+
+    for (size_t i = 0; i < h.n; i++)
+        if (h.v[i] != NULL && (bytes > UINT32_MAX - h.v[i]->held || h.v[i]->held + bytes > max))
+            return false;
+    for (size_t i = 0; i < h.n; i++)
+        if (h.v[i] != NULL)
+            h.v[i]->held += (uint32_t)bytes;
+    return true;
+}
+
+void limits_release(struct limits *l, struct ip ip, size_t bytes)
+{
+    struct prefix keys[2];
+    const size_t n = keys_of(ip, keys);
+
+    for (size_t i = 0; i < n; i++) {
+        struct limits_client *c = place(l, l->v, l->cap, keys[i]);
+
+        if (c->key.len != 0)
+            c->held -= c->held < bytes ? c->held : (uint32_t)bytes;
     }
 }
 

@@ -3,7 +3,7 @@
  * Key:     the IPv4 address, or the /64 of an IPv6 address (ip_key); the /48 around that one is counted, too,
  *          and may have LIMITS_NET_SHARES times as much: a customer of a network gets a /48 of 65,536 keys.
  * Hours:   of the monotonic clock: a step of the wall clock neither opens nor closes a window.
- * Memory:  40 bytes a client with open sessions or messages in this hour, at most LIMITS_CLIENTS_MAX; beyond
+ * Memory:  44 bytes a client with open sessions or messages in this hour, at most LIMITS_CLIENTS_MAX; beyond
  *          that further clients are not counted (they are served). The table is rebuilt without the stale
  *          ones when it fills up.
  * Threads: loop only.
@@ -24,6 +24,7 @@ enum limits_hourly { LIMITS_HITS, LIMITS_RECORDS, LIMITS_LINES, LIMITS_HOURLY };
 struct limits_client {
     struct prefix key; /* len 0 = free place */
     uint32_t sessions;
+    uint32_t held; /* bytes */
     uint32_t hour; /* of what follows */
     uint32_t taken[LIMITS_HOURLY];
 };
@@ -41,6 +42,10 @@ void limits_free(struct limits *l);
  * limit. */
 bool limits_enter(struct limits *l, struct ip ip, uint32_t max, mono_t now);
 void limits_leave(struct limits *l, struct ip ip);
+
+/* So many bytes more of ip in memory. False: it, or its /48, would hold more than max; not counted then. */
+bool limits_hold(struct limits *l, struct ip ip, size_t bytes, size_t max, mono_t now);
+void limits_release(struct limits *l, struct ip ip, size_t bytes);
 
 /* One more of ip in this hour. False: beyond max (0 = no limit) of it, or beyond the share of its network. */
 bool limits_take(struct limits *l, struct ip ip, enum limits_hourly what, uint32_t max, mono_t now);

@@ -76,8 +76,9 @@ struct message {
     uint64_t size;     /* content bytes */
     uint64_t received; /* bytes of it on the wire */
     bool too_big;
-    bool copy_failed; /* no memory for the copy of a role mail */
-    size_t copy_held; /* what of the copies of all sessions is ours */
+    bool copy_refused;     /* a bound of the postbox, not a fault; written on its thread while it has it */
+    size_t copy_held;      /* what of the copies of all sessions is ours */
+    struct ip copy_client; /* whose share that is */
     struct buf sample;
     struct buf copy; /* whole content for postmaster, with our trace fields in front */
 };

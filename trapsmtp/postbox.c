@@ -15,53 +15,139 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { COMPLAINTS_S = 60, TIMES_SHARE = 4 };
+
 struct postbox {
     struct server *server;
     char dir[PATH_TEXT_MAX];
     struct mpsc queue; /* of struct message, by copy_done.node */
     pthread_t thread;
-    uint64_t number; /* of the last file; the thread's own */
-    size_t held;     /* bytes of copies in memory; the loop's own */
+    uint64_t number; /* of the last file; the thread's own, as the next two */
+    mono_t quiet_until;
+    uint64_t suppressed; /* complaints since the last one */
+    size_t held;         /* bytes of copies in memory; the loop's own */
 };
 
 /* ---- the thread ---- */
 
-/* What the folder holds now: the operator may have taken files away. */
-static bool has_room(const struct postbox *p, size_t bytes)
+/* Whose share of the folder it is: address, or /48. */
+static bool is_same_client(struct ip a, struct ip b)
 {
+    if (ip_is_v4(a) || ip_is_v4(b))
+        return ip_eq(a, b);
+    return prefix_cmp(ip_network(a), ip_network(b)) == 0;
+}
+
+/* The end of a file's name: 192.0.2.1.eml, 2001_db8__1.eml. */
+static const char *client_text(struct ip client, char out[IP_TEXT_MAX])
+{
+    (void)ip_text(client, out);
+    for (char *c = out; *c != '\0'; c++)
+        *c = *c == ':' ? '_' : *c;
+    return out;
+}
+
+static bool is_of_client(struct bytes name, struct ip client)
+{
+    static const struct bytes suffix = BYTES_INIT(".eml");
+    uint8_t text[IP_TEXT_MAX];
+    struct bytes rest;
+    struct ip ip;
+
+    if (!bytes_has_isuffix(name, suffix))
+        return false;
+    rest = bytes_take(name, name.n - suffix.n);
+    rest = bytes_skip(rest, bytes_rfind(rest, '-') + 1);
+    if (rest.n > sizeof(text))
+        return false;
+    for (size_t i = 0; i < rest.n; i++)
+        text[i] = rest.p[i] == '_' ? ':' : rest.p[i];
+    return ip_parse(bytes_of(text, rest.n), &ip) == TRAP_OK && is_same_client(ip, client);
+}
+
+struct usage {
+    uint64_t files, bytes;
+};
+
+static bool fits(struct usage used, size_t more, uint64_t files_max, uint64_t bytes_max)
+{
+    return used.files < files_max && used.bytes + more <= bytes_max;
+}
+
+/* What the folder holds now: the operator may have taken files away. */
+static bool measure(const struct postbox *p, struct ip client, struct usage *all_out, struct usage *own_out)
+{
+    const int64_t since = wall_now().us / WALL_US_PER_S - WALL_US_PER_DAY / WALL_US_PER_S;
     DIR *dir = opendir(p->dir);
     const struct dirent *entry;
-    uint64_t files = 0, used = 0;
 
+    *all_out = *own_out = (struct usage){ 0, 0 };
     if (dir == NULL)
-        return true; /* writing will say what is wrong */
+        return false;
     while ((entry = readdir(dir)) != NULL) {
         struct stat st;
 
         if (fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == -1 || !S_ISREG(st.st_mode))
             continue;
-        files++;
-        used += (uint64_t)st.st_size;
+        all_out->files++;
+        all_out->bytes += (uint64_t)st.st_size;
+        if (st.st_mtime < since || !is_of_client(bytes_str(entry->d_name), client))
+            continue;
+        own_out->files++;
+        own_out->bytes += (uint64_t)st.st_size;
     }
     (void)closedir(dir);
-    return files < POSTBOX_FILES_MAX && used + bytes <= POSTBOX_BYTES_MAX;
+    return true;
 }
 
-static enum trap_err write_file(struct postbox *p, const struct message *m)
+/* Once a minute: whoever floods the folder must not flood the log. */
+static void complain(struct postbox *p, struct ip client, bool full)
+{
+    const mono_t now = mono_now();
+
+    p->suppressed++;
+    if (now.ms < p->quiet_until.ms)
+        return;
+    if (full)
+        log_error("smtp.postmaster.full", LOG_STR("folder", p->dir), LOG_U64("suppressed", p->suppressed - 1),
+                  LOG_STR("todo", "read and remove mail (trapline postmaster); mail to postmaster gets 452"));
+    else
+        log_warning("smtp.postmaster.share", LOG_IP(client), LOG_U64("suppressed", p->suppressed - 1),
+                    LOG_STR("then", "mail of this client to postmaster gets 452 for a day"));
+    p->suppressed = 0;
+    p->quiet_until = mono_add(now, SPAN_S(COMPLAINTS_S));
+}
+
+static bool has_room(struct postbox *p, struct ip client, size_t bytes)
+{
+    const struct conf_smtp *conf = &p->server->config->smtp;
+    const uint64_t files = (uint64_t)conf->postmaster_max_files * conf->postmaster_share / 100;
+    const uint64_t share = conf->postmaster_max_bytes / 100 * conf->postmaster_share;
+    struct usage all, own;
+    bool full;
+
+    if (!measure(p, client, &all, &own))
+        return true; /* writing will say what is wrong */
+    full = !fits(all, bytes, conf->postmaster_max_files, conf->postmaster_max_bytes);
+    if (!full && fits(own, bytes, files > 0 ? files : 1, share))
+        return true;
+    complain(p, client, full);
+    return false;
+}
+
+static enum trap_err write_file(struct postbox *p, struct message *m)
 {
     const struct civil t = wall_civil(m->hit_job.hit.at);
-    char path[PATH_TEXT_MAX + 96];
+    char path[PATH_TEXT_MAX + 96 + IP_TEXT_MAX], client[IP_TEXT_MAX];
     struct err_text why;
     enum trap_err err;
 
-    if (!has_room(p, m->copy.n)) {
-        log_error("smtp.postmaster.full", LOG_STR("folder", p->dir),
-                  LOG_STR("todo", "read and remove files; mail to postmaster gets 452"));
+    m->copy_refused = !has_room(p, m->copy_client, m->copy.n);
+    if (m->copy_refused)
         return TRAP_EFULL;
-    }
-    (void)snprintf(path, sizeof(path), "%s/%04d%02d%02dT%02d%02d%02dZ-%llu-%llu.eml", p->dir, t.year, t.month,
-                   t.day, t.hour, t.minute, t.second, (unsigned long long)m->hit_job.hit.session,
-                   (unsigned long long)++p->number);
+    (void)snprintf(path, sizeof(path), "%s/%04d%02d%02dT%02d%02d%02dZ-%llu-%llu-%s.eml", p->dir, t.year,
+                   t.month, t.day, t.hour, t.minute, t.second, (unsigned long long)m->hit_job.hit.session,
+                   (unsigned long long)++p->number, client_text(m->copy_client, client));
     err = file_replace(path, buf_bytes(&m->copy), 0640, &why);
     if (err != TRAP_OK)
         log_error("smtp.postmaster.write", LOG_STR("error", why.text));
@@ -142,6 +228,7 @@ void postbox_begin(struct session *s)
     char ip[IP_TEXT_MAX], at[WALL_TEXT_MAX];
     struct buf *b = &m->copy;
 
+    m->copy_client = sender;
     buf_add_str(b, "Return-Path: <");
     add_clean(b, message_reverse_path(m));
     buf_add_str(b, ">\r\n");
@@ -159,15 +246,26 @@ void postbox_begin(struct session *s)
              wall_text(wall_now(), at));
 }
 
+/* Of all unfinished copies in memory, and of those of one client: a message of the largest size fits. */
+static size_t share_held(const struct server *server)
+{
+    const uint64_t message = server->config->smtp.message_max_bytes;
+
+    return message > POSTBOX_HELD_MAX / TIMES_SHARE ? (size_t)message : POSTBOX_HELD_MAX / TIMES_SHARE;
+}
+
 void postbox_add_content(struct message *m, struct bytes content)
 {
-    struct postbox *p = m->server->postbox;
+    struct server *server = m->server;
+    struct postbox *p = server->postbox;
+    const size_t share = share_held(server);
 
-    if (m->copy_failed)
+    if (m->copy_refused)
         return;
     buf_add(&m->copy, content);
-    if (m->copy.err != TRAP_OK || p->held + content.n > POSTBOX_HELD_MAX) {
-        m->copy_failed = true;
+    if (m->copy.err != TRAP_OK || p->held + content.n > share * TIMES_SHARE ||
+        !limits_hold(&server->limits, m->copy_client, content.n, share, loop_now(server->loop))) {
+        m->copy_refused = true;
         return;
     }
     p->held += content.n;
@@ -176,14 +274,18 @@ void postbox_add_content(struct message *m, struct bytes content)
 
 enum trap_err postbox_submit(struct postbox *p, struct message *m)
 {
-    if (m->copy_failed || m->copy.err != TRAP_OK)
-        return TRAP_EFULL;
-    return mpsc_push(&p->queue, &m->copy_done.node);
+    m->copy_refused |= m->copy.err != TRAP_OK;
+    if (!m->copy_refused && mpsc_push(&p->queue, &m->copy_done.node) == TRAP_OK)
+        return TRAP_OK;
+    m->copy_refused = true;
+    return TRAP_EFULL;
 }
 
 void postbox_release(struct message *m)
 {
-    if (m->copy_held > 0 && m->server->postbox != NULL)
+    if (m->copy_held > 0 && m->server->postbox != NULL) {
         m->server->postbox->held -= m->copy_held;
+        limits_release(&m->server->limits, m->copy_client, m->copy_held);
+    }
     m->copy_held = 0;
 }

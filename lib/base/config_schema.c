@@ -209,6 +209,8 @@ static const struct conf_key smtp_keys[] = {
         "Recipients of one message; more get 452. RFC 5321 asks for at least 100."),
     KEY("line_max", CONF_SIZE, "4096", 512, 64 * KIB, config, smtp.line_max_bytes,
         "Longest command line; longer ones get 500."),
+    KEY("header_max", CONF_SIZE, "100k", 4 * KIB, 1 * GIB, config, smtp.header_max_bytes,
+        "Largest header of a message; what is behind it is taken as body, and the message is marked."),
     KEY("message_max", CONF_SIZE, "10M", 64 * KIB, 1 * GIB, config, smtp.message_max_bytes,
         "Largest message, announced with SIZE; larger ones get 552."),
     KEY("command_timeout", CONF_SPAN, "60s", 1 * MS_S, 1 * MS_H, config, smtp.command_timeout,
@@ -235,6 +237,12 @@ static const struct conf_key smtp_keys[] = {
     KEY("hits_per_sender_hour", CONF_U32, "200", 0, 1000000000, config, smtp.hits_per_sender_hour,
         "Messages of one sender an hour that are recorded one by one, and session records and log lines of it; "
         "the rest is counted. 0: no limit."),
+    KEY("postmaster_max_files", CONF_U32, "1000", 1, 1000000, config, smtp.postmaster_max_files,
+        "Messages to postmaster and abuse that are kept; while there are as many, further ones get 452."),
+    KEY("postmaster_max_bytes", CONF_SIZE, "256M", 64 * KIB, 1024 * GIB, config, smtp.postmaster_max_bytes,
+        "The same for their size in all."),
+    KEY("postmaster_share", CONF_U32, "10", 1, 100, config, smtp.postmaster_share,
+        "Per cent of both that the mail of one client (IPv4 address or IPv6 /48) may take in 24 hours; more gets 452."),
 };
 
 static const struct conf_key store_keys[] = {

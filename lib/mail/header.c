@@ -39,8 +39,9 @@ static const struct {
 };
 enum { FIELD_COUNT = sizeof(fields) / sizeof(fields[0]), FIELD_NONE = FIELD_COUNT };
 
-void header_init(struct header *h)
+void header_init(struct header *h, uint64_t max)
 {
+    h->room = max;
     h->state = LINE;
     h->field = FIELD_NONE;
     h->name_len = h->value_len = 0;
@@ -158,28 +159,52 @@ static bool octet(struct header *h, uint8_t c)
     return true;
 }
 
-void header_feed(struct header *h, struct bytes content, struct bytes *held_out, struct bytes *body_out)
+/* What was held of a line is body, and everything behind it. */
+static void body_begins(struct header *h, struct bytes *held_out)
+{
+    if (h->name_len > 0)
+        *held_out = bytes_of(h->name, h->name_len);
+    h->state = BODY;
+}
+
+/* Returns how many octets of the piece are no body. */
+static size_t feed_header(struct header *h, struct bytes piece, struct bytes *held_out)
 {
     size_t i = 0;
 
-    *held_out = *body_out = (struct bytes){ NULL, 0 };
-    while (i < content.n && h->state != BODY) {
+    while (i < piece.n && h->state != BODY) {
         if (h->state == SKIP) {
-            i += bytes_find(bytes_skip(content, i), '\n') + 1;
-            if (i <= content.n)
-                h->state = LINE;
-            continue;
-        }
-        if (octet(h, content.p[i])) {
+            const size_t end = bytes_find(bytes_skip(piece, i), '\n');
+
+            if (i + end == piece.n)
+                return piece.n;
+            i += end + 1;
+            h->state = LINE;
+        } else if (octet(h, piece.p[i])) {
             i++;
-            continue;
+        } else {
+            body_begins(h, held_out);
         }
-        if (h->name_len > 0)
-            *held_out = bytes_of(h->name, h->name_len);
-        h->state = BODY;
+    }
+    return i;
+}
+
+void header_feed(struct header *h, struct bytes content, struct bytes *held_out, struct bytes *body_out)
+{
+    const struct bytes piece = bytes_take(content, h->room < content.n ? (size_t)h->room : content.n);
+    size_t used = 0;
+
+    *held_out = *body_out = (struct bytes){ NULL, 0 };
+    if (h->state != BODY) {
+        used = feed_header(h, piece, held_out);
+        h->room -= used;
+    }
+    if (h->state != BODY && used < content.n) {
+        h->found |= HEADER_CUT;
+        body_begins(h, held_out);
     }
     if (h->state == BODY)
-        *body_out = bytes_skip(content, i);
+        *body_out = bytes_skip(content, used);
 }
 
 void header_end(struct header *h)

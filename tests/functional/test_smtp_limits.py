@@ -481,33 +481,6 @@ def test_after_data_reject(build):
         assert inst.sql("hits", "SELECT flags >> 18 & 1 FROM hit ORDER BY seq") == [(1,), (0,)]
 
 
-def test_postmaster(build):
-    with sink(build) as inst:
-        with inst.smtp("203.0.113.7", helo="asks.example") as s:
-            assert s.message("a@b.example", ["Postmaster@old.example"], b"Subject: please\r\n\r\n.dot\r\nremove me\r\n") == 250
-            files = list((inst.dir / "postmaster").iterdir())
-            assert len(files) == 1 and files[0].suffix == ".eml", files
-            text = files[0].read_bytes()
-            assert text.startswith(b"Return-Path: <a@b.example>\r\nDelivered-To: Postmaster@old.example\r\nReceived: from asks.example ([203.0.113.7])"), text
-            assert text.endswith(b"\r\nSubject: please\r\n\r\n.dot\r\nremove me\r\n"), text
-            assert s.message("a@b.example", ["abuse@shop.example", TRAP], BODY) == 250
-        assert len(list((inst.dir / "postmaster").iterdir())) == 2
-        assert hits(inst) == 1
-        assert inst.sql("hits", "SELECT address FROM hit") == [(TRAP.encode(),)]
-
-
-def test_postmaster_folder_full(build):
-    with sink(build) as inst:
-        for n in range(1000):
-            (inst.dir / "postmaster" / f"old-{n}.eml").write_bytes(b"x")
-        with inst.smtp() as s:
-            assert s.message("a@b.example", ["postmaster@old.example"], BODY) == 452
-        (inst.dir / "postmaster" / "old-0.eml").unlink()
-        time.sleep(1.2)
-        with inst.smtp() as s:
-            assert s.message("a@b.example", ["postmaster@old.example"], BODY) == 250
-
-
 def test_port_in_use(build):
     with Installation(build, config=CONFIG) as inst, socket.socket() as taken:
         taken.bind(("127.0.0.1", inst.smtp_port))

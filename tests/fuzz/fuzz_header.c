@@ -13,7 +13,7 @@ static uint64_t run(const uint8_t *data, size_t size, size_t step, uint32_t *fou
     size_t body_len = 0;
 
     body_digest_init(&digest);
-    header_init(&h);
+    header_init(&h, size > 0 ? data[0] * 4u : SIZE_MAX);
     for (size_t at = 0; at < size; at += step) {
         struct bytes held, body;
 

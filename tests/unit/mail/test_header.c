@@ -77,7 +77,7 @@ static void test_every_two_splits(void **state)
                 struct header h;
                 struct body body = { .n = 0 };
 
-                header_init(&h);
+                header_init(&h, SIZE_MAX);
                 feed(&h, bytes_take(cases[i].in, a), &body);
                 feed(&h, bytes_take(bytes_skip(cases[i].in, a), b - a), &body);
                 feed(&h, bytes_skip(cases[i].in, b), &body);
@@ -98,7 +98,7 @@ static void test_limits(void **state)
 
         memset(text, 'x', sizeof(text));
         memcpy(text + n, ": v\r\n", 5);
-        header_init(&h);
+        header_init(&h, SIZE_MAX);
         feed(&h, bytes_of(text, n + 5), &body);
         assert_int_equal(body.n, n <= HEADER_NAME_MAX ? 0 : n + 5);
     }
@@ -110,11 +110,37 @@ static void test_limits(void **state)
 
         memcpy(text, "Auto-Submitted:", 15);
         memset(text + 15, 'n', sizeof(text) - 15);
-        header_init(&h);
+        header_init(&h, SIZE_MAX);
         feed(&h, bytes_of(text, sizeof(text)), &body);
         header_end(&h);
         assert_int_equal(h.found, HEADER_AUTO_SUBMITTED);
     }
+}
+
+/* The header ends after so many octets, in every split: what follows is body, and a field that was cut says nothing. */
+static void test_size(void **state)
+{
+    (void)state;
+    static const struct bytes text = BYTES_INIT("List-Id: x\r\nAuto-Submitted: auto-replied\r\n\r\nbody");
+    enum { FIRST = 12, SECOND = 30, END = FIRST + SECOND + 2 };
+
+    for (size_t max = 0; max <= text.n + 1; max++)
+        for (size_t a = 0; a <= text.n; a++) {
+            struct header h;
+            struct body body = { .n = 0 };
+            const bool cut = max < END;
+
+            header_init(&h, max);
+            feed(&h, bytes_take(text, a), &body);
+            feed(&h, bytes_skip(text, a), &body);
+            header_end(&h);
+            assert_int_equal((h.found & HEADER_CUT) != 0, cut);
+            assert_int_equal((h.found & HEADER_AUTO_SUBMITTED) != 0, max > FIRST + SECOND);
+            if (!cut)
+                assert_true(bytes_eq(bytes_of(body.p, body.n), BYTES("body")));
+            else
+                assert_true(bytes_has_isuffix(text, bytes_of(body.p, body.n)) && body.n >= text.n - max);
+        }
 }
 
 /* 5,000 folded lines: linear, and the field goes on. */
@@ -124,7 +150,7 @@ static void test_fold_bomb(void **state)
     struct header h;
     struct body body = { .n = 0 };
 
-    header_init(&h);
+    header_init(&h, SIZE_MAX);
     feed(&h, BYTES("Auto-Submitted: \r\n"), &body);
     for (int i = 0; i < 5000; i++)
         feed(&h, BYTES(" \r\n"), &body);
@@ -137,6 +163,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_two_splits),
         cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_size),
         cmocka_unit_test(test_fold_bomb),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -113,6 +113,30 @@ static void test_many_networks(void **state)
     limits_free(&l);
 }
 
+/* Bytes in memory: to the last one, of a /48 together, and over the hour. */
+static void test_held(void **state)
+{
+    (void)state;
+    struct limits l;
+    const struct ip a = ip_v4(198, 51, 100, 1);
+    const mono_t next = { noon.ms + 3600 * 1000 };
+
+    assert_int_equal(limits_init(&l), TRAP_OK);
+    assert_true(limits_hold(&l, a, 99, 100, noon));
+    assert_false(limits_hold(&l, a, 2, 100, noon));
+    assert_true(limits_hold(&l, a, 1, 100, next));
+    assert_false(limits_hold(&l, a, 1, 100, next));
+    assert_false(limits_hold(&l, a, SIZE_MAX, SIZE_MAX, next));
+    limits_release(&l, a, 1);
+    assert_true(limits_hold(&l, a, 1, 100, next));
+    limits_release(&l, a, 1000); /* more than there is */
+    assert_true(limits_hold(&l, a, 100, 100, next));
+    assert_true(limits_hold(&l, in_net(1, 1), 60, 100, noon));
+    assert_false(limits_hold(&l, in_net(1, 2), 60, 100, noon));
+    assert_true(limits_hold(&l, in_net(2, 2), 60, 100, noon));
+    limits_free(&l);
+}
+
 static void test_hits_by_hour(void **state)
 {
     (void)state;
@@ -168,8 +192,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sessions),      cmocka_unit_test(test_ipv6),
         cmocka_unit_test(test_ipv6_network),  cmocka_unit_test(test_ipv4_has_no_network),
-        cmocka_unit_test(test_many_networks), cmocka_unit_test(test_hits_by_hour),
-        cmocka_unit_test(test_many),
+        cmocka_unit_test(test_many_networks), cmocka_unit_test(test_held),
+        cmocka_unit_test(test_hits_by_hour),  cmocka_unit_test(test_many),
     };
 
     if (keyed_init() != TRAP_OK)

@@ -86,6 +86,7 @@ struct conf_smtp {
     uint32_t commands_max, errors_max;           /* 421 */
     uint32_t recipients_max;                     /* 452 4.5.3 */
     uint64_t line_max_bytes;                     /* 500 5.5.2; at least 512 */
+    uint64_t header_max_bytes;                   /* the rest is body */
     uint64_t message_max_bytes;                  /* SIZE; 552 5.3.4 */
     span_t command_timeout, data_timeout, session_max; /* 421 4.4.2 */
     bool auth;                                   /* auth = "off" | "on" */
@@ -96,6 +97,9 @@ struct conf_smtp {
     uint32_t data_rate_min;                      /* bytes a second of DATA, 0 = off; 421 */
     span_t commit_wait;                          /* then 452 4.3.1 */
     uint32_t hits_per_sender_hour;               /* 0 = no limit */
+    uint32_t postmaster_max_files;               /* 452, as the next two */
+    uint64_t postmaster_max_bytes;
+    uint32_t postmaster_share;                   /* per cent of both that one client may fill a day */
 };
 
 struct conf_store {

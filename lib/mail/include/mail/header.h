@@ -8,7 +8,8 @@
  *          field here: this only classifies, it decides no boundary.
  * Body:    begins behind the first empty line, or with the first line that is neither a field nor folded (a
  *          message without header fields is all body).
- * Limits:  HEADER_NAME_MAX bytes of a field name (longer: not a field), HEADER_VALUE_MAX bytes of a
+ * Limits:  the header ends after `max` bytes, wherever that is: what follows is body, the field that was cut
+ *          says nothing, and HEADER_CUT is found. HEADER_NAME_MAX bytes of a field name (longer: not a field), HEADER_VALUE_MAX bytes of a
  *          field-body are kept; the rest is passed over in constant memory and linear time.
  * Owns:    nothing.   Errors: cannot fail.   Threads: one owner.
  * Tests:   tests/unit/mail/test_header.c, tests/fuzz/fuzz_header.c
@@ -19,19 +20,20 @@
 #include <base/bytes.h>
 
 enum { HEADER_NAME_MAX = 76, HEADER_VALUE_MAX = 64 };
-enum header_found { HEADER_LIST = 1 << 0, HEADER_AUTO_SUBMITTED = 1 << 1, HEADER_REPORT = 1 << 2 };
+enum header_found { HEADER_LIST = 1 << 0, HEADER_AUTO_SUBMITTED = 1 << 1, HEADER_REPORT = 1 << 2, HEADER_CUT = 1 << 3 };
 
 struct header {
     uint8_t state;
     uint8_t field; /* index of the field whose body is being kept, or none */
     uint8_t name_len, value_len;
     uint32_t comment; /* depth of nested comments */
+    uint64_t room;    /* bytes that may still be header */
     uint32_t found;   /* enum header_found; complete once the body began or header_end() was called */
     uint8_t name[HEADER_NAME_MAX];
     uint8_t value[HEADER_VALUE_MAX];
 };
 
-void header_init(struct header *h);
+void header_init(struct header *h, uint64_t max);
 /* Reads the header part of `content`. Where the body begins in it, *held_out is what was taken for the start
  * of a field and is body (points into h), *body_out the rest; both are empty as long as the header goes on.
  * Behind the header everything is body. */
