@@ -3,13 +3,10 @@
 #include "forward.h"
 #include "server.h"
 #include "session.h"
-#include "tls.h"
 #include "tarpit.h"
 #include "transport.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 
 /* Sends as much as the client takes now; *in starts at the rest. */
 static bool send_some(struct session *s, struct bytes *in)
@@ -105,45 +102,4 @@ void reply_refused(struct session *s)
         else
             reply_bytes(s, bytes_of(p, 1));
     reply_text(s, "\r\n");
-}
-
-void reply_greeting(struct session *s)
-{
-    s->greeted = true;
-    reply_text(s, "220 ");
-    reply_text(s, s->server->config->smtp.hostname);
-    reply_text(s, " ESMTP\r\n");
-    s->greeted_at = loop_now(s->server->loop);
-}
-
-void reply_helo(struct session *s)
-{
-    reply_text(s, "250 ");
-    reply_text(s, s->server->config->smtp.hostname);
-    reply_text(s, "\r\n");
-}
-
-void reply_ehlo(struct session *s)
-{
-    const struct conf_smtp *conf = &s->server->config->smtp;
-    char size[40];
-
-    if (s->front) /* a limit would make it bounce what is larger (RFC 1870 3) */
-        (void)snprintf(size, sizeof(size), "250-SIZE\r\n");
-    else
-        (void)snprintf(size, sizeof(size), "250-SIZE %" PRIu64 "\r\n", conf->message_max_bytes);
-    reply_text(s, "250-");
-    reply_text(s, conf->hostname);
-    reply_text(s, "\r\n250-PIPELINING\r\n");
-    reply_text(s, size);
-    if (s->tls == NULL && s->server->tls != NULL && tls_ready(s->server->tls))
-        reply_text(s, "250-STARTTLS\r\n");
-    if (session_may_xclient(s))
-        reply_text(s, "250-XCLIENT NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT\r\n");
-    if (forward_allowed(s))
-        reply_text(s, "250-XFORWARD NAME ADDR PORT PROTO HELO IDENT SOURCE\r\n");
-    if (conf->auth)
-        reply_text(s, "250-AUTH PLAIN LOGIN\r\n");
-    reply_text(s, "250-8BITMIME\r\n250-CHUNKING\r\n250-BINARYMIME\r\n250-SMTPUTF8\r\n"
-                  "250-DSN\r\n250 ENHANCEDSTATUSCODES\r\n");
 }

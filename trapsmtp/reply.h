@@ -20,14 +20,10 @@ struct output {
 };
 
 void reply(struct session *s, enum smtp_reply r);
-/* Text put together by the caller, whole lines. */
+/* Text put together by the caller. */
 void reply_bytes(struct session *s, struct bytes text);
 /* SMTP_REPLY_REFUSED, with lookup_url for this client. */
 void reply_refused(struct session *s);
-/* "220 hostname ESMTP" and the lines of EHLO. */
-void reply_greeting(struct session *s);
-void reply_ehlo(struct session *s);
-void reply_helo(struct session *s);
 
 /* Sends what is gathered. False: the connection is broken. The rest that the client did not take waits in
  * the session. */

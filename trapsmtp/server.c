@@ -142,6 +142,7 @@ static enum trap_err open_mint(struct server *server, struct err_text *why)
     const struct config *config = server->config;
     struct mint_window window;
     struct keyring keys;
+    struct hash_key seed;
     char path[PATH_TEXT_MAX];
     enum trap_err err;
 
@@ -151,6 +152,8 @@ static enum trap_err open_mint(struct server *server, struct err_text *why)
         return err;
     err = mint_new(&keys, &server->mint);
     server->auth_key = keyed_purpose(keys.master, "auth");
+    seed = keyed_purpose(keys.master, "greeting");
+    greeting_draw(&server->greeting, &seed, config->smtp.hostname);
     keyring_wipe(&keys);
     if (err != TRAP_OK) {
         err_text_set(why, "%s: no master key in it", path);

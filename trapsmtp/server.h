@@ -9,6 +9,7 @@
 #ifndef TRAPSMTP_SERVER_H
 #define TRAPSMTP_SERVER_H
 
+#include "greeting.h"
 #include "limits.h"
 #include "message.h"
 #include "reply.h"
@@ -50,6 +51,7 @@ struct server {
     struct mint_window window, window_ever; /* the epochs that count; all that there were */
     struct snapshot_stamp window_stamp;
 
+    struct greeting greeting;
     struct hash_key auth_key; /* of passwords that were tried */
     bool wipe_input;          /* a password came in this turn */
 
