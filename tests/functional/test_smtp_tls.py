@@ -29,6 +29,10 @@ def deliver(s, body=BODY, to=TRAP, helo="inside.example"):
     assert s.reply()[0] == 0
 
 
+def offers_starttls(lines):
+    return any(line[4:] == b"STARTTLS" for line in lines)
+
+
 def test_versions_and_certificates(build):
     """Every version with what each kind of sender can do: ECDSA, RSA with ephemeral keys, RSA without."""
     old = {"ECDHE-ECDSA-AES128-SHA": "ecdsa.pem", "ECDHE-RSA-AES128-SHA": "rsa.pem", "AES128-SHA": "rsa.pem"}
@@ -111,7 +115,7 @@ def test_starttls_begins_anew(build):
     with installation(build) as it:
         it.start("trapsmtp")
         s = greeted(it, "before.example")
-        assert b"250-STARTTLS" in s.expect("EHLO before.example", 250)
+        assert offers_starttls(s.expect("EHLO before.example", 250))
         s.expect("MAIL FROM:<a@before.example>", 250)
         s.expect(f"RCPT TO:<{TRAP}>", 250)
         s.expect("STARTTLS", 220)
@@ -214,7 +218,7 @@ def test_renewal(build):
     def offered(it):
         with Smtp(it.smtp_port) as s:
             s.expect(None, 220)
-            return b"250-STARTTLS" in s.expect("EHLO x.example", 250)
+            return offers_starttls(s.expect("EHLO x.example", 250))
 
     with Installation(build) as it:
         p = it.start("trapsmtp")
