@@ -55,6 +55,12 @@ static void set_deadline(struct session *s, mono_t deadline, mono_t now)
     loop_timer_start(s->server->loop, &s->timer, SPAN_MS(deadline.ms > now.ms ? deadline.ms - now.ms : 0));
 }
 
+/* A client that must not talk yet (RFC 5321 3.1). */
+static bool is_watched(const struct session *s)
+{
+    return s->state == SESSION_READY && !s->greeted;
+}
+
 void session_await(struct session *s)
 {
     enum { LINGER_S = 2 };
@@ -87,10 +93,30 @@ void session_await(struct session *s)
     case SESSION_AUTH:
     case SESSION_PROXY:
     case SESSION_ENDED:
-        deadline = earlier(deadline, s->ends);
+        deadline = earlier(is_watched(s) ? mono_add(now, conf->greeting_delay) : deadline, s->ends);
         break;
     }
     set_deadline(s, deadline, now);
+}
+
+/* Greets, unless a PROXY header is awaited; what was said before that was said too early. */
+static void first_turn(struct session *s)
+{
+    struct bytes in = { NULL, 0 };
+    const ssize_t n = transport_recv(s, s->server->input, READ_BYTES);
+
+    if (n > 0)
+        in = bytes_of(s->server->input, (size_t)n);
+    if (s->state != SESSION_PROXY) {
+        if (n > 0) {
+            s->heard = true;
+            s->first_command_ms = 0;
+            session_note(s, HIT_EARLY_TALK);
+        }
+        session_greet(s);
+        session_await(s);
+    }
+    session_turn(s, in);
 }
 
 void session_on_timer(struct loop_timer *t)
@@ -101,6 +127,10 @@ void session_on_timer(struct loop_timer *t)
     s->armed = (mono_t){ 0 };
     if (now.ms < s->deadline.ms) {
         set_deadline(s, s->deadline, now);
+        return;
+    }
+    if (is_watched(s)) {
+        first_turn(s);
         return;
     }
     if (s->dripping && now.ms < s->ends.ms) {
@@ -372,6 +402,10 @@ void session_on_io(struct loop_io *io, int events)
         session_tls_step(s);
         return;
     }
+    if (is_watched(s)) {
+        first_turn(s);
+        return;
+    }
     if (s->state == SESSION_COMMIT) { /* level-triggered: look away until the commit is done */
         s->watched = 0;
         loop_io_set(s->server->loop, &s->io, 0);
@@ -387,18 +421,6 @@ void session_on_io(struct loop_io *io, int events)
 
 void session_on_open(struct session *s)
 {
-    struct bytes in = { NULL, 0 };
-    const ssize_t n = transport_recv(s, s->server->input, READ_BYTES);
-
-    if (n > 0)
-        in = bytes_of(s->server->input, (size_t)n);
-    if (s->state != SESSION_PROXY) {
-        if (n > 0) { /* before a byte of ours was sent */
-            s->heard = true;
-            s->first_command_ms = 0;
-            session_note(s, HIT_EARLY_TALK);
-        }
-        session_greet(s);
-    }
-    session_turn(s, in);
+    if (s->state == SESSION_PROXY || s->server->config->smtp.greeting_delay.ms == 0)
+        first_turn(s);
 }

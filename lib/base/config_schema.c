@@ -175,6 +175,8 @@ static const struct conf_key smtp_keys[] = {
         "they are there (trapline keys tls makes them)."),
     WORDS("tls_min", CONF_ENUM, "1.0", tls_versions, config, smtp.tls_min,
           "Oldest version of TLS that is spoken. A trap wants old senders, too."),
+    KEY("greeting_delay", CONF_SPAN, "1ms", 0, 10 * MS_S, config, smtp.greeting_delay,
+        "How long a client is watched before it is greeted; who talks in that time is marked early_talk."),
     KEY("handshake_timeout", CONF_SPAN, "30s", 1 * MS_S, 10 * MS_MIN, config, smtp.handshake_timeout,
         "Time for the TLS handshake; then the connection is closed."),
     KEY("socketmap_listen", CONF_SOCKET, "", 0, PATH_MAX_BYTES, config, smtp.socketmap_listen,

@@ -55,7 +55,7 @@ def main():
     files = sorted(p for p in (data / "spam").iterdir() if p.suffix != ".tsv") + sorted((data / "bounces").glob("*.eml"))
     assert len(files) > 500, len(files)
     kinds = collections.Counter()
-    with Installation(build, config=CONFIG, smtp="hits_per_sender_hour = 0  message_max = 20M") as inst:
+    with Installation(build, config=CONFIG, smtp="hits_per_sender_hour = 0  message_max = 20M  postmaster_share = 100") as inst:
         inst.start("trapsmtp")
         wanted = {}
 

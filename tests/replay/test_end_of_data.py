@@ -18,7 +18,7 @@ from testlib import Installation, Smtp, skip  # noqa: E402
 PIECES = (b"\r", b"\n", b"\r\n", b"\r\r\n", b"\0", b" ")
 SECOND = "b%d@evil.example"
 CONFIG = 'trap_domain "old.example" { class = "recycled" }\n'
-LIMITS = "hits_per_sender_hour = 0  commands_max = 1000000  errors_max = 1000000"
+LIMITS = "hits_per_sender_hour = 0  commands_max = 1000000  errors_max = 1000000  postmaster_max_files = 1000000  postmaster_share = 100"
 BARE_LF, BARE_CR, NUL = 1 << 6, 1 << 7, 1 << 8
 RCPT = b"RCPT TO:<t1@old.example>\r\nRCPT TO:<postmaster@old.example>\r\nDATA\r\n"
 

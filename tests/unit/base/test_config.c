@@ -100,6 +100,7 @@ static void test_default_daemons(void **state)
     assert_false(c->smtp.tls_off);
     assert_int_equal(c->smtp.tls_min, 0x0301);
     assert_span(c->smtp.handshake_timeout, SPAN_S(30));
+    assert_span(c->smtp.greeting_delay, SPAN_MS(1));
     assert_string_equal(c->smtp.socketmap_listen, "");
     assert_true(strlen(c->smtp.hostname) > 0); /* the machine's own */
     assert_false(c->smtp.after_data_reject);

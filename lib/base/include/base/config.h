@@ -93,6 +93,7 @@ struct conf_smtp {
     bool tls_off;                                /* tls = "on" | "off" */
     struct strings tls_certificates;             /* empty: tls/ecdsa.pem and tls/rsa.pem in state_dir, where they are */
     unsigned tls_min;                             /* 0x0301 = TLS 1.0 ... 0x0304 = TLS 1.3 */
+    span_t greeting_delay;                       /* before 220 */
     span_t handshake_timeout;                    /* then closed without a reply */
     uint32_t data_rate_min;                      /* bytes a second of DATA, 0 = off; 421 */
     span_t commit_wait;                          /* then 452 4.3.1 */
