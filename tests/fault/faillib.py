@@ -43,7 +43,7 @@ def sink(build, smtp="", config=""):
         t.clock = Clock(build, t)
         t.daemon = t.start("trapsmtp", env=both(faults.env, t.clock.env))
         with testlib.Smtp(t.smtp_port) as s:
-            s.expect(None, 220)     # the port is open before the rest is ready
+            s.expect(None, 220)     # what the first session makes is there
         yield t, faults
         faults.disarm()
         assert t.daemon.poll() is None, f"trapsmtp ended with {t.daemon.returncode}:\n{t.log()}"

@@ -146,17 +146,20 @@ class Installation:
     # ---- daemons ----
 
     def start(self, *programs, env=None):
-        """Starts the named daemons (all under `trapline run` when none is named) and waits until their ports answer."""
+        """Starts the named daemons (all under `trapline run` when none is named) and waits until they say that they serve: an open port
+        says less, the others of the same daemon may still be closed."""
         log = open(self.top / "log", "ab")
+        before = log.tell()
         commands = [[str(self.bin / p), "-c", str(self.conf)] for p in programs] or [[str(self.bin / "trapline"), "run", "-c", str(self.conf)]]
         started = [subprocess.Popen(c, stdout=log, stderr=log, env={**os.environ, **(env or {})}) for c in commands]
         self.processes += started
-        for port, name in ((self.web_port, "trapweb"), (self.smtp_port, "trapsmtp")):
-            if not programs or name in programs:
-                wait_for(f"{name} listens\n{self.log()}", lambda: port_open(port) or any(p.poll() is not None for p in started))
-        for p in started:
-            if p.poll() is not None:
-                raise AssertionError(f"a daemon ended with {p.returncode}:\n{self.log()}")
+        end = time.monotonic() + 60
+        for line in (b" trapweb info web.start ", b" trapsmtp info smtp.start "):
+            if not programs or line.split()[0].decode() in programs:
+                while line not in (self.top / "log").read_bytes()[before:]:
+                    if any(p.poll() is not None for p in started) or time.monotonic() > end:
+                        raise AssertionError(f"{line.decode()} does not come; exit codes {[p.poll() for p in started]}:\n{self.log()}")
+                    time.sleep(0.01)
         return started[0]
 
     def stop(self, process, seconds=20):
