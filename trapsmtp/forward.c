@@ -32,7 +32,7 @@ static bool has_address(const struct forward *f)
 static void leave_limits(struct session *s)
 {
     if (s->forward->in_limits)
-        limits_leave(&s->server->limits, s->forward->said.addr);
+        client_limits_leave(&s->server->limits, s->forward->said.addr);
     s->forward->in_limits = false;
 }
 
@@ -70,7 +70,7 @@ bool forward_begin(struct session *s)
     struct forward *f = s->forward;
 
     if (has_address(f) && !f->in_limits)
-        f->in_limits = limits_enter(&server->limits, f->said.addr, server->config->smtp.sessions_per_ip,
+        f->in_limits = client_limits_enter(&server->limits, f->said.addr, server->config->smtp.sessions_per_ip,
                                     loop_now(server->loop));
     return !has_address(f) || f->in_limits;
 }

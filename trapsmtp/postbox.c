@@ -264,7 +264,7 @@ void postbox_add_content(struct message *m, struct bytes content)
         return;
     buf_add(&m->copy, content);
     if (m->copy.err != TRAP_OK || p->held + content.n > share * TIMES_SHARE ||
-        !limits_hold(&server->limits, m->copy_client, content.n, share, loop_now(server->loop))) {
+        !client_limits_hold(&server->limits, m->copy_client, content.n, share, loop_now(server->loop))) {
         m->copy_refused = true;
         return;
     }
@@ -285,7 +285,7 @@ void postbox_release(struct message *m)
 {
     if (m->copy_held > 0 && m->server->postbox != NULL) {
         m->server->postbox->held -= m->copy_held;
-        limits_release(&m->server->limits, m->copy_client, m->copy_held);
+        client_limits_release(&m->server->limits, m->copy_client, m->copy_held);
     }
     m->copy_held = 0;
 }

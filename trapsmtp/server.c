@@ -187,7 +187,7 @@ static enum trap_err open_loop(struct server *server)
 static enum trap_err open_all(struct server *server, struct err_text *why)
 {
     const struct config *config = server->config;
-    enum trap_err err = limits_init(&server->limits);
+    enum trap_err err = client_limits_init(&server->limits);
 
     server->input_cap =
         READ_BYTES +
@@ -254,7 +254,7 @@ void server_free(struct server **out)
     listed_free(&server->listed);
     mint_free(&server->mint);
     free(server->mint_domains);
-    limits_free(&server->limits);
+    client_limits_free(&server->limits);
     if (server->loop != NULL)
         loop_wakeup_stop(server->loop, &server->wakeup);
     loop_free(&server->loop);

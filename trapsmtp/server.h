@@ -10,7 +10,7 @@
 #define TRAPSMTP_SERVER_H
 
 #include "greeting.h"
-#include "limits.h"
+#include "client_limits.h"
 #include "message.h"
 #include "reply.h"
 
@@ -55,7 +55,7 @@ struct server {
     struct hash_key auth_key; /* of passwords that were tried */
     bool wipe_input;          /* a password came in this turn */
 
-    struct limits limits;
+    struct client_limits limits;
     struct listener *listeners;
     size_t listener_count;
     struct socketmap *socketmap; /* NULL: none */

@@ -80,13 +80,13 @@ bool session_move(struct session *s, struct ip client)
     struct server *server = s->server;
 
     if (s->in_limits)
-        limits_leave(&server->limits, s->client);
+        client_limits_leave(&server->limits, s->client);
     s->in_limits = false;
     s->client = client;
     if (ip_eq(client, unspecified))
         return true;
     s->in_limits =
-        limits_enter(&server->limits, client, server->config->smtp.sessions_per_ip, loop_now(server->loop));
+        client_limits_enter(&server->limits, client, server->config->smtp.sessions_per_ip, loop_now(server->loop));
     return s->in_limits;
 }
 
@@ -176,7 +176,7 @@ static bool enter(struct server *server, struct ip peer, bool counted, mono_t no
         return false;
     }
     *reason_out = "sessions_per_ip";
-    return !counted || limits_enter(&server->limits, peer, server->config->smtp.sessions_per_ip, now);
+    return !counted || client_limits_enter(&server->limits, peer, server->config->smtp.sessions_per_ip, now);
 }
 
 void session_open(struct server *server, const struct connection *c)
@@ -201,7 +201,7 @@ void session_open(struct server *server, const struct connection *c)
     s = calloc(1, sizeof(*s));
     if (s == NULL) {
         if (counted)
-            limits_leave(&server->limits, c->peer);
+            client_limits_leave(&server->limits, c->peer);
         refuse(server, c, too_many, "memory");
         return;
     }
@@ -278,7 +278,7 @@ void session_end(struct session *s, const char *reason)
     loop_timer_stop(server->loop, &s->timer);
     transport_close(s);
     if (s->in_limits)
-        limits_leave(&server->limits, s->client);
+        client_limits_leave(&server->limits, s->client);
     tarpit_end(s);
     server->session_count--;
     if (s->kept_len > 0)

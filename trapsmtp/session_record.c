@@ -165,11 +165,11 @@ static void submit(const struct session *s)
     record_free(r);
 }
 
-static bool take(const struct session *s, enum limits_hourly what)
+static bool take(const struct session *s, enum client_hourly what)
 {
     struct server *server = s->server;
 
-    return limits_take(&server->limits, s->client, what, server->config->smtp.hits_per_sender_hour,
+    return client_limits_take(&server->limits, s->client, what, server->config->smtp.hits_per_sender_hour,
                        loop_now(server->loop));
 }
 
@@ -177,7 +177,7 @@ static void write_line(const struct session *s, const char *recorded)
 {
     const struct tally *t = &s->tally;
 
-    if (!take(s, LIMITS_LINES)) {
+    if (!take(s, CLIENT_LINES)) {
         s->server->lines_left_out++;
         return;
     }
@@ -192,7 +192,7 @@ static void write_line(const struct session *s, const char *recorded)
 
 void session_record_end(struct session *s)
 {
-    const bool wanted = is_wanted(s), recorded = wanted && take(s, LIMITS_RECORDS);
+    const bool wanted = is_wanted(s), recorded = wanted && take(s, CLIENT_RECORDS);
 
     write_line(s, recorded ? "yes" : wanted ? "limit" : "none");
     if (recorded)

@@ -6,7 +6,7 @@
  *          proxy's and only written when there is something to tell. A session that only wrote to postmaster
  *          or abuse and behaved leaves no record: such mail is never evidence.
  * Limits:  of one client hits_per_sender_hour records and as many lines of the log an hour (IPv6: also
- *          LIMITS_NET_SHARES times that of its /48). What is left out is counted (smtp.session.more).
+ *          CLIENT_NET_SHARES times that of its /48). What is left out is counted (smtp.session.more).
  * Threads: loop only; done() of the job runs on the writer's thread and only passes the result on.
  * Tests:   tests/replay/scripts/evidence.txt, tests/functional/test_smtp_evidence.py
  */

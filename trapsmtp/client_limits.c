@@ -1,26 +1,26 @@
-#include "limits.h"
+#include "client_limits.h"
 
 #include <stdlib.h>
 
 enum { CAP_FIRST = 1024, MS_PER_HOUR = 3600 * 1000 };
 
-enum trap_err limits_init(struct limits *l)
+enum trap_err client_limits_init(struct client_limits *l)
 {
-    *l = (struct limits){ .cap = CAP_FIRST };
+    *l = (struct client_limits){ .cap = CAP_FIRST };
     l->v = calloc(l->cap, sizeof(*l->v));
     keyed_random(l->key.k, sizeof(l->key.k));
     return l->v == NULL ? TRAP_ENOMEM : TRAP_OK;
 }
 
-void limits_free(struct limits *l)
+void client_limits_free(struct client_limits *l)
 {
     free(l->v);
-    *l = (struct limits){ .v = NULL };
+    *l = (struct client_limits){ .v = NULL };
 }
 
 /* The client's place, or the free place where it belongs. */
-static struct limits_client *place(const struct limits *l, struct limits_client *v, size_t cap,
-                                   struct prefix key)
+static struct client_count *place(const struct client_limits *l, struct client_count *v, size_t cap,
+                                  struct prefix key)
 {
     size_t i = keyed_hash(&l->key, bytes_of(key.ip.b, sizeof(key.ip.b))) & (cap - 1);
 
@@ -29,15 +29,15 @@ static struct limits_client *place(const struct limits *l, struct limits_client 
     return &v[i];
 }
 
-static bool is_stale(const struct limits *l, const struct limits_client *c)
+static bool is_stale(const struct client_limits *l, const struct client_count *c)
 {
     return c->key.len == 0 || (c->sessions == 0 && c->held == 0 && c->hour != l->hour);
 }
 
 /* Leaves the stale ones behind; a larger table when those that stay fill more than a third of it. */
-static bool rebuild(struct limits *l)
+static bool rebuild(struct client_limits *l)
 {
-    struct limits_client *v;
+    struct client_count *v;
     size_t live = 0, cap;
 
     for (size_t i = 0; i < l->cap; i++)
@@ -56,19 +56,18 @@ static bool rebuild(struct limits *l)
     return true;
 }
 
-static void begin_hour(const struct limits *l, struct limits_client *c)
+static void begin_hour(const struct client_limits *l, struct client_count *c)
 {
     if (c->hour != l->hour)
-        *c = (struct limits_client){
-            .key = c->key, .sessions = c->sessions, .held = c->held, .hour = l->hour
-        };
+        *c =
+            (struct client_count){ .key = c->key, .sessions = c->sessions, .held = c->held, .hour = l->hour };
 }
 
-/* The entry of a key with the counts of this hour, made where there is none; NULL: not counted (no memory, or LIMITS_CLIENTS_MAX of
- * them). */
-static struct limits_client *entry(struct limits *l, struct prefix key)
+/* The entry of a key with the counts of this hour, made where there is none; NULL: not counted (no memory, or
+ * CLIENTS_MAX of them). */
+static struct client_count *entry(struct client_limits *l, struct prefix key)
 {
-    struct limits_client *c = place(l, l->v, l->cap, key);
+    struct client_count *c = place(l, l->v, l->cap, key);
 
     if (c->key.len != 0) {
         begin_hour(l, c);
@@ -79,17 +78,17 @@ static struct limits_client *entry(struct limits *l, struct prefix key)
             return NULL;
         c = place(l, l->v, l->cap, key);
     }
-    if (l->used >= LIMITS_CLIENTS_MAX)
+    if (l->used >= CLIENTS_MAX)
         return NULL;
-    *c = (struct limits_client){ .key = key, .hour = l->hour };
+    *c = (struct client_count){ .key = key, .hour = l->hour };
     l->used++;
     return c;
 }
 
 /* Whom a client is counted under: itself, and the network around an IPv6 client. */
 struct holders {
-    struct limits_client *v[2]; /* NULL: not counted */
-    uint64_t share[2];          /* times max */
+    struct client_count *v[2]; /* NULL: not counted */
+    uint64_t share[2];         /* times max */
     size_t n;
 };
 
@@ -100,9 +99,9 @@ static size_t keys_of(struct ip ip, struct prefix keys[2])
     return ip_is_v4(ip) ? 1 : 2;
 }
 
-static struct holders holders_now(struct limits *l, struct ip ip, mono_t now)
+static struct holders holders_now(struct client_limits *l, struct ip ip, mono_t now)
 {
-    struct holders h = { .share = { 1, LIMITS_NET_SHARES } };
+    struct holders h = { .share = { 1, CLIENT_NET_SHARES } };
     struct prefix keys[2];
 
     h.n = keys_of(ip, keys);
@@ -110,14 +109,14 @@ static struct holders holders_now(struct limits *l, struct ip ip, mono_t now)
     for (size_t i = 0; i < h.n; i++)
         (void)entry(l, keys[i]); /* may move the table */
     for (size_t i = 0; i < h.n; i++) {
-        struct limits_client *c = place(l, l->v, l->cap, keys[i]);
+        struct client_count *c = place(l, l->v, l->cap, keys[i]);
 
         h.v[i] = c->key.len != 0 ? c : NULL;
     }
     return h;
 }
 
-bool limits_enter(struct limits *l, struct ip ip, uint32_t max, mono_t now)
+bool client_limits_enter(struct client_limits *l, struct ip ip, uint32_t max, mono_t now)
 {
     const struct holders h = holders_now(l, ip, now);
 
@@ -130,20 +129,20 @@ bool limits_enter(struct limits *l, struct ip ip, uint32_t max, mono_t now)
     return true;
 }
 
-void limits_leave(struct limits *l, struct ip ip)
+void client_limits_leave(struct client_limits *l, struct ip ip)
 {
     struct prefix keys[2];
     const size_t n = keys_of(ip, keys);
 
     for (size_t i = 0; i < n; i++) {
-        struct limits_client *c = place(l, l->v, l->cap, keys[i]);
+        struct client_count *c = place(l, l->v, l->cap, keys[i]);
 
         if (c->key.len != 0 && c->sessions > 0)
             c->sessions--;
     }
 }
 
-bool limits_hold(struct limits *l, struct ip ip, size_t bytes, size_t max, mono_t now)
+bool client_limits_hold(struct client_limits *l, struct ip ip, size_t bytes, size_t max, mono_t now)
 {
     const struct holders h = holders_now(l, ip, now);
 
@@ -156,20 +155,21 @@ bool limits_hold(struct limits *l, struct ip ip, size_t bytes, size_t max, mono_
     return true;
 }
 
-void limits_release(struct limits *l, struct ip ip, size_t bytes)
+void client_limits_release(struct client_limits *l, struct ip ip, size_t bytes)
 {
     struct prefix keys[2];
     const size_t n = keys_of(ip, keys);
 
     for (size_t i = 0; i < n; i++) {
-        struct limits_client *c = place(l, l->v, l->cap, keys[i]);
+        struct client_count *c = place(l, l->v, l->cap, keys[i]);
 
         if (c->key.len != 0)
             c->held -= c->held < bytes ? c->held : (uint32_t)bytes;
     }
 }
 
-bool limits_take(struct limits *l, struct ip ip, enum limits_hourly what, uint32_t max, mono_t now)
+bool client_limits_take(struct client_limits *l, struct ip ip, enum client_hourly what, uint32_t max,
+                        mono_t now)
 {
     struct holders h;
 
