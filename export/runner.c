@@ -325,6 +325,7 @@ enum trap_err runner_loop(struct runner *r, int signal_fd, struct err_text *why)
         err_text_set(why, "cannot make the event loop");
         return err;
     }
+    log_info("export.start");
     r->signals_fd = signal_fd;
     loop_io_init(&r->signals, signal_fd, LOOP_READ, on_signal, r);
     loop_io_start(r->loop, &r->signals);

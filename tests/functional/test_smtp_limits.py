@@ -27,7 +27,9 @@ def sink(build, smtp="", config=""):
             text = re.sub(rf"\b{key} = (\{{[^}}]*\}}|\S+)", "", text)
         inst.conf.write_text(text.replace("smtp {", "smtp { " + smtp + "\n", 1))
         inst.daemon = inst.start("trapsmtp")
-        wait_for("the end of the probe's connection", lambda: "smtp.session" in inst.log())
+        with Smtp(inst.smtp_port) as s:     # what the first session makes is there
+            s.expect(None, 220)
+        wait_for("the end of the first session", lambda: "smtp.session" in inst.log())
         yield inst
         assert inst.daemon.poll() is None, inst.log()
         assert inst.stop(inst.daemon) == 0, inst.log()

@@ -154,7 +154,7 @@ class Installation:
         started = [subprocess.Popen(c, stdout=log, stderr=log, env={**os.environ, **(env or {})}) for c in commands]
         self.processes += started
         end = time.monotonic() + 60
-        for line in (b" trapweb info web.start ", b" trapsmtp info smtp.start "):
+        for line in (b" trapweb info web.start", b" trapsmtp info smtp.start", b" trapexport info export.start"):
             if not programs or line.split()[0].decode() in programs:
                 while line not in (self.top / "log").read_bytes()[before:]:
                     if any(p.poll() is not None for p in started) or time.monotonic() > end:
