@@ -47,8 +47,8 @@ static enum trap_err open_databases(struct runner *r, struct err_text *why)
 
     if (err == TRAP_OK) /* made anew where it is missing: it holds nothing that the log does not */
         err = store_open(dir, STORE_DERIVED, STORE_CREATE, &r->env.derived, why);
-    if (err == TRAP_OK)
-        err = store_open(dir, STORE_ACTS, STORE_READ, &r->env.acts, why);
+    if (err == TRAP_OK) /* for writing: one of an older version is brought up to date */
+        err = store_open(dir, STORE_ACTS, STORE_WRITE, &r->env.acts, why);
     if (err == TRAP_OK)
         err = store_open(dir, STORE_HITS, STORE_READ, &r->hits, why);
     if (err == TRAP_OK)

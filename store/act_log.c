@@ -1,4 +1,4 @@
-#include "db.h"
+#include "act_row.h"
 
 #include <store/act_log.h>
 
@@ -7,16 +7,29 @@ static const char sql_insert[] = "INSERT INTO act (seq, at_us, until_us, kind, s
                                  "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 static const char sql_each[] = "SELECT seq, at_us, until_us, kind, subject, detail, who, why FROM act "
                                "WHERE seq > ?1 ORDER BY seq LIMIT ?2";
+static const char sql_each_rule[] = "SELECT seq, at_us, until_us, kind, subject, detail, who, why FROM act "
+                                    "WHERE kind NOT IN (12, 13) AND seq > ?1 ORDER BY seq LIMIT ?2";
+static const char sql_last_rule[] = "SELECT max(seq) FROM act WHERE kind NOT IN (12, 13)";
 
-enum trap_err act_last(struct store_db *db, uint64_t *last_out)
+static enum trap_err newest(struct store_db *db, const char *sql, uint64_t *last_out)
 {
     int64_t last = 0;
-    const enum trap_err err = db_int(db, sql_last, &last);
+    const enum trap_err err = db_int(db, sql, &last);
 
     if (err != TRAP_OK && err != TRAP_ENOENT)
         return err;
     *last_out = (uint64_t)last;
     return TRAP_OK;
+}
+
+enum trap_err act_last(struct store_db *db, uint64_t *last_out)
+{
+    return newest(db, sql_last, last_out);
+}
+
+enum trap_err act_last_rule(struct store_db *db, uint64_t *last_out)
+{
+    return newest(db, sql_last_rule, last_out);
 }
 
 static enum trap_err insert(struct store_db *db, const struct act *a, uint64_t seq)
@@ -71,29 +84,49 @@ struct walk {
     void *arg;
 };
 
+struct act act_of_row(sqlite3_stmt *st)
+{
+    return (struct act){ .seq = (uint64_t)sqlite3_column_int64(st, 0),
+                         .at = { sqlite3_column_int64(st, 1) },
+                         .until = { sqlite3_column_int64(st, 2) },
+                         .kind = (uint8_t)sqlite3_column_int(st, 3),
+                         .subject = db_column_bytes(st, 4),
+                         .detail = db_column_bytes(st, 5),
+                         .who = db_column_bytes(st, 6),
+                         .why = db_column_bytes(st, 7) };
+}
+
 static enum trap_err give(struct store_db *db, sqlite3_stmt *st, void *arg)
 {
     const struct walk *w = arg;
-    const struct act a = { .seq = (uint64_t)sqlite3_column_int64(st, 0),
-                           .at = { sqlite3_column_int64(st, 1) },
-                           .until = { sqlite3_column_int64(st, 2) },
-                           .kind = (uint8_t)sqlite3_column_int(st, 3),
-                           .subject = db_column_bytes(st, 4),
-                           .detail = db_column_bytes(st, 5),
-                           .who = db_column_bytes(st, 6),
-                           .why = db_column_bytes(st, 7) };
+    const struct act a = act_of_row(st);
 
     (void)db;
     return w->fn(&a, w->arg);
+}
+
+static enum trap_err each(struct store_db *db, const char *sql, uint64_t after, uint32_t limit, struct walk *w,
+                          uint64_t *last_out)
+{
+    const enum trap_err err = db_each(db, sql, &after, limit, give, w);
+
+    if (err == TRAP_OK)
+        *last_out = after;
+    return err;
 }
 
 enum trap_err act_each(struct store_db *db, uint64_t after, uint32_t limit, act_fn *fn, void *arg,
                        uint64_t *last_out)
 {
     struct walk w = { fn, arg };
-    const enum trap_err err = db_each(db, sql_each, &after, limit, give, &w);
 
-    if (err == TRAP_OK)
-        *last_out = after;
-    return err;
+    return each(db, sql_each, after, limit, &w, last_out);
+}
+
+enum trap_err act_each_rule(struct store_db *db, uint64_t after, uint32_t limit, act_fn *fn, void *arg,
+                            uint64_t *last_out)
+{
+    struct walk w = { fn, arg };
+
+    return each(db, sql_each_rule, after, limit, &w, last_out);
 }

@@ -12,6 +12,7 @@ static const char *const act_names[] = {
     [ACT_KEYS_EXPORTED] = "keys-exported",
     [ACT_RETENTION] = "retention",
     [ACT_EPOCH] = "epoch",
+    [ACT_LOOKUP] = "lookup",
 };
 enum { ACT_KINDS = sizeof act_names / sizeof act_names[0] };
 

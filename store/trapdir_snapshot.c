@@ -120,7 +120,7 @@ static enum trap_err read_acts(struct store_db *acts, struct changes *c, uint64_
 
     do {
         after = last;
-        err = act_each(acts, after, UINT32_MAX, on_act, c, &last);
+        err = act_each_rule(acts, after, UINT32_MAX, on_act, c, &last);
     } while (err == TRAP_OK && last != after);
     *last_out = last;
     return err;

@@ -23,8 +23,9 @@
 
 enum { READY_WAIT_MS = 30000, STOP_WAIT_MS = 15000, BACKOFF_MIN_MS = 1000, BACKOFF_MAX_MS = 60000 };
 
-/* trapexport is last: it reads what the others make. */
-static const char *const programs[SUPERVISOR_CHILDREN] = { "trapweb", "trapsmtp", "trapexport" };
+/* trapexport is behind those whose records it reads; traplook reads the evidence that trapexport makes. */
+static const char *const programs[] = { "trapweb", "trapsmtp", "trapexport", "traplook" };
+enum { CHILDREN_MAX = sizeof(programs) / sizeof(programs[0]) };
 
 struct child {
     const char *program;
@@ -40,7 +41,8 @@ struct supervisor {
     pid_t pid;
     char bin_dir[PATH_TEXT_MAX], notify_name[sizeof(((struct sockaddr_un *)NULL)->sun_path) + 1];
     int notify_fd, signal_fd;
-    struct child child[SUPERVISOR_CHILDREN];
+    struct child child[CHILDREN_MAX];
+    size_t child_count; /* traplook only where it is asked for */
     bool stop_asked;
     int give_up_code; /* 0: none */
 };
@@ -132,7 +134,7 @@ static void child_ended(struct supervisor *s, struct child *c, int status)
 
 static void reap(struct supervisor *s)
 {
-    for (size_t i = 0; i < SUPERVISOR_CHILDREN; i++) {
+    for (size_t i = 0; i < s->child_count; i++) {
         int status = 0;
 
         if (s->child[i].pid != 0 && waitpid(s->child[i].pid, &status, WNOHANG) == s->child[i].pid)
@@ -156,7 +158,7 @@ static void read_notify(struct supervisor *s)
 
         if (c != NULL && c->cmsg_type == SCM_CREDENTIALS)
             memcpy(&who, CMSG_DATA(c), sizeof(who));
-        for (size_t i = 0; i < SUPERVISOR_CHILDREN; i++)
+        for (size_t i = 0; i < s->child_count; i++)
             if (who.pid != 0 && s->child[i].pid == who.pid &&
                 bytes_has_prefix(bytes_of(text, (size_t)n), BYTES("READY=1"))) {
                 s->child[i].ready = s->child[i].was_ready = true;
@@ -170,7 +172,7 @@ static void read_notify(struct supervisor *s)
  * started. */
 static void restart_due(struct supervisor *s)
 {
-    for (size_t i = 0; i < SUPERVISOR_CHILDREN; i++) {
+    for (size_t i = 0; i < s->child_count; i++) {
         if (s->child[i].pid == 0 && mono_now().ms >= s->child[i].restart_at.ms)
             child_start(s, &s->child[i]);
         if (!s->child[i].was_ready)
@@ -194,7 +196,7 @@ static void turn(struct supervisor *s, int ms)
 
 static bool all_ready(const struct supervisor *s)
 {
-    for (size_t i = 0; i < SUPERVISOR_CHILDREN; i++)
+    for (size_t i = 0; i < s->child_count; i++)
         if (!s->child[i].ready)
             return false;
     return true;
@@ -202,7 +204,7 @@ static bool all_ready(const struct supervisor *s)
 
 static bool any_running(const struct supervisor *s)
 {
-    for (size_t i = 0; i < SUPERVISOR_CHILDREN; i++)
+    for (size_t i = 0; i < s->child_count; i++)
         if (s->child[i].pid != 0)
             return true;
     return false;
@@ -233,7 +235,8 @@ int supervisor_start(const struct config *c, struct supervisor **out)
     s->pid = getpid();
     s->notify_fd = -1;
     s->signal_fd = daemon_signal_fd();
-    for (size_t i = 0; i < SUPERVISOR_CHILDREN; i++)
+    s->child_count = c->look.on ? CHILDREN_MAX : CHILDREN_MAX - 1;
+    for (size_t i = 0; i < s->child_count; i++)
         s->child[i] = (struct child){ .program = programs[i], .backoff = SPAN_MS(BACKOFF_MIN_MS) };
     code = cli_bin_dir(s->bin_dir) != TRAP_OK
                ? cli_fail(EXIT_OSERR, "cannot read /proc/self/exe: %s", strerror(errno))
@@ -268,12 +271,12 @@ int supervisor_stop(struct supervisor **sp)
     if (s == NULL)
         return 0;
     s->stop_asked = true;
-    for (size_t i = 0; i < SUPERVISOR_CHILDREN; i++)
+    for (size_t i = 0; i < s->child_count; i++)
         if (s->child[i].pid != 0)
             (void)kill(s->child[i].pid, SIGTERM);
     while (any_running(s) && mono_now().ms < deadline.ms)
         turn(s, 50);
-    for (size_t i = 0; i < SUPERVISOR_CHILDREN; i++) {
+    for (size_t i = 0; i < s->child_count; i++) {
         if (s->child[i].pid == 0)
             continue;
         log_error("supervisor.killed", LOG_STR("program", s->child[i].program),

@@ -16,8 +16,6 @@
 
 #include <sys/types.h>
 
-enum { SUPERVISOR_CHILDREN = 3 };
-
 struct supervisor;
 /* Starts all and returns when every one is ready, or with the exit code of the first that gave up (a line was
  * said). */

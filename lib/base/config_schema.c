@@ -345,6 +345,37 @@ static const struct conf_key export_keys[] = {
     KEY("sets_kept", CONF_U32, "5", 2, 1000, config, export.sets_kept, "Published sets that are kept."),
 };
 
+static const struct conf_key look_keys[] = {
+    WORDS("lookups", CONF_BOOL, "off", off_on, config, look.on,
+          "Whether traplook runs: it asks the DNS for the networks of mail providers (guard) and for the names of "
+          "senders and harvesters."),
+    KEY("resolvers", CONF_ENDPOINTS, NULL, 0, 0, config, look.resolvers,
+        "Resolvers that are asked; best one on this machine. Without this key: those of the system."),
+    KEY("timeout", CONF_SPAN, "3s", 100, 1 * MS_MIN, config, look.timeout,
+        "How long the first try of a query waits; each further one waits twice as long."),
+    KEY("tries", CONF_U32, "3", 1, 5, config, look.tries, "Tries of a query; then the answer is \"undecided\"."),
+    KEY("queries_max", CONF_U32, "32", 1, 1000, config, look.queries_max, "Queries under way at once."),
+    KEY("queries_per_hour", CONF_U32, "20000", 0, 10000000, config, look.queries_per_hour,
+        "Queries about addresses in an hour; what is over waits. Those of the guard are not counted."),
+    KEY("interval", CONF_SPAN, "10s", 100, 1 * MS_H, config, look.interval,
+        "How often the evidence is looked through for new senders and harvesters."),
+    KEY("again", CONF_SPAN, "1d", 1 * MS_D, 90 * MS_D, config, look.again,
+        "An address is looked up again after this, when it was seen since."),
+    KEY("guard_interval", CONF_SPAN, "12h", 1 * MS_H, 3 * MS_D, config, look.guard_interval,
+        "How often the SPF record of each provider is resolved again."),
+    KEY("providers", CONF_DOMAINS, NULL, 1, DOMAIN_MAX, config, look.providers,
+        "More domains whose senders, by their SPF record, are never listed."),
+    KEY("providers_file", CONF_PATH, "", 0, PATH_MAX_BYTES, config, look.providers_file,
+        "List of provider domains instead of the one that comes with Trapline."),
+    KEY("spf_lookups", CONF_U32, "10", 1, 100, config, look.spf_lookups_max,
+        "Terms of one provider's SPF that may cost queries (RFC 7208 says 10)."),
+    KEY("spf_void", CONF_U32, "2", 0, 100, config, look.spf_void_max,
+        "Of these, so many may find nothing (RFC 7208 says 2)."),
+    KEY("dnswl", CONF_DOMAIN, NULL, 1, ZONE_MAX, config, look.dnswl,
+        "Zone of a DNS whitelist such as list.dnswl.org, asked about senders. Without this key: none. Mind its terms "
+        "of use."),
+};
+
 static const struct conf_key geoip_keys[] = {
     KEY("country", CONF_PATH, "", 0, PATH_MAX_BYTES, config, geoip_country,
         "MaxMind database of countries, or empty."),
@@ -391,6 +422,7 @@ const struct conf_section conf_sections[] = {
       TITLED(zone_title, conf_zone, zones, zone_count),
       .doc = "A DNS zone to publish." },
     { .name = "export", .parent = "", KEYS(export_keys), .doc = "trapexport." },
+    { .name = "look", .parent = "", KEYS(look_keys), .doc = "traplook." },
     { .name = "geoip",
       .parent = "",
       KEYS(geoip_keys),

@@ -120,7 +120,7 @@ enum trap_err acts_view_load(struct store_db *acts, wall_t as_of, struct acts_vi
     enum trap_err err;
 
     for (;;) {
-        err = act_each(acts, after, PAGE, take_act, &e, &last);
+        err = act_each_rule(acts, after, PAGE, take_act, &e, &last);
         if (err != TRAP_OK || last == after)
             break;
         after = last;

@@ -21,6 +21,7 @@ MAY_SEE = {
     "lib/policy": {"base", "mail", "store", "policy"},
     "trapweb": {"base", "mail", "httpd", "store"},
     "trapsmtp": {"base", "mail", "store"},
+    "traplook": {"base", "mail", "store"},
     "export": {"base", "mail", "store", "correlate", "policy", "export"},
 }
 

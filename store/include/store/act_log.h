@@ -17,5 +17,9 @@ typedef enum trap_err act_fn(const struct act *a, void *arg);
 TRAP_NODISCARD enum trap_err act_append(struct store_db *db, struct act *acts, size_t n, struct err_text *why);
 TRAP_NODISCARD enum trap_err act_each(struct store_db *db, uint64_t after, uint32_t limit, act_fn *fn, void *arg, uint64_t *last_out);
 TRAP_NODISCARD enum trap_err act_last(struct store_db *db, uint64_t *last_out);
+/* The same without look-ups (store/lookup.h) and extracts, of which there may be millions: what people ruled. */
+TRAP_NODISCARD enum trap_err act_each_rule(struct store_db *db, uint64_t after, uint32_t limit, act_fn *fn, void *arg,
+                                           uint64_t *last_out);
+TRAP_NODISCARD enum trap_err act_last_rule(struct store_db *db, uint64_t *last_out);
 
 #endif

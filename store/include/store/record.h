@@ -184,7 +184,8 @@ enum act_kind {
     ACT_REVOKE = 8, /* subject = sequence of the act that is taken back */
     ACT_KEYS_EXPORTED = 9,
     ACT_RETENTION = 10, /* subject = log; detail = sequence up to which records were erased */
-    ACT_EPOCH = 11      /* subject = node; detail = new epoch */
+    ACT_EPOCH = 11,     /* subject = node; detail = new epoch */
+    ACT_LOOKUP = 12     /* traplook's; subject and detail: store/lookup.h */
 };
 const char *act_kind_name(enum act_kind k);
 TRAP_NODISCARD enum trap_err act_kind_parse(struct bytes in, enum act_kind *out);

@@ -147,6 +147,23 @@ struct conf_export {
     uint32_t sets_kept;
 };
 
+/* traplook: see docs/adr/0020. */
+struct conf_look {
+    bool on;
+    struct endpoints resolvers;      /* empty: the system's */
+    span_t timeout;                  /* of the first try; each further one waits twice as long */
+    uint32_t tries;
+    uint32_t queries_max;            /* under way at once */
+    uint32_t queries_per_hour;       /* for addresses; the guard's come first and are bounded by themselves */
+    span_t interval;                 /* how often new addresses are looked for */
+    span_t again;                    /* an address is looked up again, where it mailed or visited since */
+    span_t guard_interval;           /* a provider's SPF is resolved again */
+    struct strings providers;        /* further domains whose SPF the guard follows */
+    char *providers_file;            /* instead of the shipped list; "" = that */
+    uint32_t spf_lookups_max, spf_void_max;
+    char *dnswl;                     /* zone of a DNS whitelist, NULL: none */
+};
+
 struct config {
     char *path;                      /* of the file */
     char *state_dir;
@@ -173,6 +190,7 @@ struct config {
     struct conf_zone *zones;
     size_t zone_count;
     struct conf_export export;
+    struct conf_look look;
     char *geoip_country, *geoip_asn;
 };
 
