@@ -69,21 +69,22 @@ static void keep_user(struct smtp_auth *a, struct bytes user)
     a->cut |= kept.n < user.n;
 }
 
-/* RFC 4616 2, and what comes close. Returns the password. */
+/* RFC 4616 2, and what comes close: see the header. Returns the password. */
 static struct bytes split_plain(struct smtp_auth *a, struct bytes text)
 {
     const size_t first = bytes_find(text, 0);
-    struct bytes rest = bytes_skip(text, first + 1);
+    const struct bytes authzid = bytes_take(text, first), rest = bytes_skip(text, first + 1);
     const size_t second = bytes_find(rest, 0);
+    const struct bytes authcid = bytes_take(rest, second), password = bytes_skip(rest, second + 1);
 
     if (first == text.n)
         return text;
-    if (second == rest.n) {
-        keep_user(a, bytes_take(text, first));
-        return rest;
+    if (second == rest.n || (password.n == 0 && authzid.n > 0 && !bytes_eq(authzid, authcid))) {
+        keep_user(a, authzid);
+        return authcid;
     }
-    keep_user(a, bytes_take(rest, second));
-    return bytes_skip(rest, second + 1);
+    keep_user(a, authcid);
+    return password;
 }
 
 static enum smtp_auth_event take_text(struct smtp_auth *a, struct bytes text, struct bytes *secret_out)
@@ -93,7 +94,10 @@ static enum smtp_auth_event take_text(struct smtp_auth *a, struct bytes text, st
         *secret_out = split_plain(a, text);
         return SMTP_AUTH_GIVEN;
     case LOGIN_USER:
-        keep_user(a, text);
+        if (bytes_find(text, 0) < text.n)
+            (void)split_plain(a, text); /* a response of PLAIN: the password in it is no part of the name */
+        else
+            keep_user(a, text);
         a->step = LOGIN_PASSWORD;
         return SMTP_AUTH_CHALLENGE_PASSWORD;
     case LOGIN_PASSWORD:
@@ -124,6 +128,48 @@ static bool is_mechanism(struct bytes s)
     return s.n > 0;
 }
 
+/* Names that are kept (registry of RFC 4422 7.1, and what senders say besides). Any other word may be a password,
+ * or a response that came without the word PLAIN. */
+static bool is_known(struct bytes s)
+{
+    static const struct bytes names[] = {
+        BYTES_INIT("PLAIN"),
+        BYTES_INIT("LOGIN"),
+        BYTES_INIT("CRAM-MD5"),
+        BYTES_INIT("CRAM-SHA1"),
+        BYTES_INIT("DIGEST-MD5"),
+        BYTES_INIT("NTLM"),
+        BYTES_INIT("MSN"),
+        BYTES_INIT("GSSAPI"),
+        BYTES_INIT("GSS-SPNEGO"),
+        BYTES_INIT("SPNEGO"),
+        BYTES_INIT("EXTERNAL"),
+        BYTES_INIT("ANONYMOUS"),
+        BYTES_INIT("KERBEROS_V4"),
+        BYTES_INIT("GS2-KRB5"),
+        BYTES_INIT("OTP"),
+        BYTES_INIT("SKEY"),
+        BYTES_INIT("SECURID"),
+        BYTES_INIT("XOAUTH"),
+        BYTES_INIT("OAUTHBEARER"),
+        BYTES_INIT("XOAUTH2"),
+        BYTES_INIT("SAML20"),
+        BYTES_INIT("OPENID20"),
+        BYTES_INIT("X-MICROSOFT-EXCHANGE"),
+        BYTES_INIT("SCRAM-SHA-1"),
+        BYTES_INIT("SCRAM-SHA-1-PLUS"),
+        BYTES_INIT("SCRAM-SHA-256"),
+        BYTES_INIT("SCRAM-SHA-256-PLUS"),
+        BYTES_INIT("SCRAM-SHA-512"),
+        BYTES_INIT("SCRAM-SHA-512-PLUS"),
+    };
+    size_t i = 0;
+
+    while (i < sizeof(names) / sizeof(names[0]) && !bytes_ieq(s, names[i]))
+        i++;
+    return i < sizeof(names) / sizeof(names[0]);
+}
+
 enum smtp_auth_event smtp_auth_begin(struct smtp_auth *a, struct bytes argument,
                                      uint8_t text[static SMTP_AUTH_TEXT_MAX], struct bytes *secret_out)
 {
@@ -134,9 +180,10 @@ enum smtp_auth_event smtp_auth_begin(struct smtp_auth *a, struct bytes argument,
     *a = (struct smtp_auth){ .step = plain ? PLAIN : LOGIN_USER };
     if (!is_mechanism(name))
         return SMTP_AUTH_SYNTAX;
-    a->mechanism_len = (uint8_t)(name.n < SMTP_AUTH_MECHANISM_MAX ? name.n : SMTP_AUTH_MECHANISM_MAX);
-    a->cut = a->mechanism_len < name.n;
-    memcpy(a->mechanism, name.p, a->mechanism_len);
+    if (is_known(name)) {
+        a->mechanism_len = (uint8_t)name.n;
+        memcpy(a->mechanism, name.p, name.n);
+    }
     if (!plain && !bytes_ieq(name, BYTES("LOGIN")))
         return SMTP_AUTH_UNKNOWN;
     if (initial.n == 0)

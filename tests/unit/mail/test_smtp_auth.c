@@ -118,6 +118,10 @@ static void test_begin(void **state)
         { BYTES_INIT("PLAIN AHUAcA="), { SMTP_AUTH_BAD_BASE64, NOTHING, NOTHING } },
         { BYTES_INIT("PLAIN AHUAcA== x"), { SMTP_AUTH_BAD_BASE64, NOTHING, NOTHING } },
         { BYTES_INIT("PLAIN user"), { SMTP_AUTH_GIVEN, NOTHING, BYTES_INIT("\xba\xc7\xab") } },
+        { BYTES_INIT("PLAIN dXNlcgBwYXNzAA=="), { SMTP_AUTH_GIVEN, BYTES_INIT("user"), BYTES_INIT("pass") } },
+        { BYTES_INIT("PLAIN dXNlcgB1c2VyAA=="), { SMTP_AUTH_GIVEN, BYTES_INIT("user"), NOTHING } },
+        { BYTES_INIT("PLAIN AHVzZXIA"), { SMTP_AUTH_GIVEN, BYTES_INIT("user"), NOTHING } },
+        { BYTES_INIT("LOGIN AHVzZXIAcGFzcw=="), { SMTP_AUTH_CHALLENGE_PASSWORD, NOTHING, NOTHING } },
         { BYTES_INIT("CRAM-MD5"), { SMTP_AUTH_UNKNOWN, NOTHING, NOTHING } },
         { BYTES_INIT("X"), { SMTP_AUTH_UNKNOWN, NOTHING, NOTHING } },
         { BYTES_INIT(""), { SMTP_AUTH_SYNTAX, NOTHING, NOTHING } },
@@ -163,9 +167,16 @@ static void test_exchanges(void **state)
           { BYTES_INIT("cGFzcw==") },
           { { SMTP_AUTH_GIVEN, BYTES_INIT("user"), BYTES_INIT("pass") } } },
         { BYTES_INIT("LOGIN"),
-          { BYTES_INIT("dQBy"), BYTES_INIT("cABz") },
+          { BYTES_INIT("dXI="), BYTES_INIT("cABz") },
           { { SMTP_AUTH_CHALLENGE_PASSWORD, NOTHING, NOTHING },
-            { SMTP_AUTH_GIVEN, BYTES_INIT("u\0r"), BYTES_INIT("p\0s") } } },
+            { SMTP_AUTH_GIVEN, BYTES_INIT("ur"), BYTES_INIT("p\0s") } } },
+        { BYTES_INIT("LOGIN"), /* NUL user NUL pass; user NUL pass */
+          { BYTES_INIT("AHVzZXIAcGFzcw=="), BYTES_INIT("cGFzcw==") },
+          { { SMTP_AUTH_CHALLENGE_PASSWORD, NOTHING, NOTHING },
+            { SMTP_AUTH_GIVEN, BYTES_INIT("user"), BYTES_INIT("pass") } } },
+        { BYTES_INIT("LOGIN dXNlcgBwYXNz"),
+          { BYTES_INIT("cGFzcw==") },
+          { { SMTP_AUTH_GIVEN, BYTES_INIT("user"), BYTES_INIT("pass") } } },
     };
 
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -192,7 +203,7 @@ static void test_limits(void **state)
     struct smtp_auth a;
 
     for (size_t n = SMTP_AUTH_USER_MAX - 3; n <= SMTP_AUTH_USER_MAX + 3; n += 3) {
-        memset(line, 'A', n / 3 * 4);
+        memset(line, 'M', n / 3 * 4);
         assert_int_equal(smtp_auth_begin(&a, BYTES("LOGIN"), text, &secret), SMTP_AUTH_CHALLENGE_USER);
         assert_int_equal(smtp_auth_line(&a, bytes_of(line, n / 3 * 4), text, &secret),
                          SMTP_AUTH_CHALLENGE_PASSWORD);
@@ -205,17 +216,42 @@ static void test_limits(void **state)
     a.step = 0;
     assert_int_equal(smtp_auth_line(&a, bytes_of(line, SMTP_AUTH_LINE_MAX + 4), text, &secret),
                      SMTP_AUTH_BAD_BASE64);
-    memset(line, 'M', 40);
-    assert_int_equal(smtp_auth_begin(&a, bytes_of(line, 40), text, &secret), SMTP_AUTH_UNKNOWN);
-    assert_int_equal(a.mechanism_len, SMTP_AUTH_MECHANISM_MAX);
-    assert_true(a.cut);
+}
+
+/* What is no mechanism may be a password, or a response without its mechanism: it is not kept. */
+static void test_mechanisms(void **state)
+{
+    (void)state;
+    static const struct {
+        struct bytes argument;
+        bool kept;
+    } cases[] = {
+        { BYTES_INIT("CRAM-MD5"), true },
+        { BYTES_INIT("ntlm TlRMTVNTUAAB"), true },
+        { BYTES_INIT("SCRAM-SHA-256-PLUS"), true },
+        { BYTES_INIT("secret"), false },
+        { BYTES_INIT("SECRET1"), false },
+        { BYTES_INIT("user secret"), false },
+        { BYTES_INIT("AHUAc2VjcmV0"), false }, /* NUL u NUL secret */
+        { BYTES_INIT("MMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMM"), false },
+    };
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const struct bytes name = bytes_take(cases[i].argument, bytes_find(cases[i].argument, ' '));
+        struct bytes secret = { NULL, 0 };
+        struct smtp_auth a;
+
+        assert_int_equal(smtp_auth_begin(&a, cases[i].argument, text, &secret), SMTP_AUTH_UNKNOWN);
+        assert_true(bytes_eq(bytes_of(a.mechanism, a.mechanism_len), cases[i].kept ? name : BYTES("")));
+    }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_base64),    cmocka_unit_test(test_base64_room), cmocka_unit_test(test_begin),
-        cmocka_unit_test(test_exchanges), cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_base64), cmocka_unit_test(test_base64_room),
+        cmocka_unit_test(test_begin),  cmocka_unit_test(test_exchanges),
+        cmocka_unit_test(test_limits), cmocka_unit_test(test_mechanisms),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

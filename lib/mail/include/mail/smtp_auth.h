@@ -3,11 +3,14 @@
  *
  * Why:     nobody can log in here; who tries and with what is evidence. The pure part: no reply, no storage.
  * Base64:  strict (RFC 4648 4): whole groups of four, padding only at the end, no other octet, no bits left over.
- * PLAIN:   authzid NUL authcid NUL passwd. What has one NUL only is taken as authcid NUL passwd, what has none as
- *          a password without a name: senders get it wrong. Further NULs belong to the password.
+ * PLAIN:   authzid NUL authcid NUL passwd. Senders get it wrong: what has one NUL only, or "name NUL other NUL" with
+ *          nothing behind it, is taken as name and password, what has none as a password without a name. Further
+ *          NULs belong to the password.
+ * LOGIN:   a name with a NUL is a response of PLAIN: its name is kept, the password in it is not.
  * Limits:  SMTP_AUTH_LINE_MAX octets a line (RFC 4954 4), the caller's to keep; SMTP_AUTH_USER_MAX of the name are
  *          kept (`cut` says that there was more).
- * Secrets: the password stands in the caller's `text` and nowhere else; the caller wipes it.
+ * Secrets: the password stands in the caller's `text` and nowhere else; the caller wipes it. Of mechanisms only names
+ *          that exist are kept: any other word may be a password.
  * Threads: one owner.
  * Tests:   tests/unit/mail/test_smtp_auth.c, tests/fuzz/fuzz_smtp_auth.c
  */
@@ -27,8 +30,8 @@ enum {
 struct smtp_auth {
     uint8_t step;
     uint8_t mechanism_len, user_len;
-    bool cut; /* of the name or the mechanism */
-    uint8_t mechanism[SMTP_AUTH_MECHANISM_MAX]; /* as received */
+    bool cut; /* of the name */
+    uint8_t mechanism[SMTP_AUTH_MECHANISM_MAX]; /* as received; empty: no name that exists */
     uint8_t user[SMTP_AUTH_USER_MAX];           /* decoded */
 };
 
