@@ -237,7 +237,7 @@ static enum trap_err apply_session(struct commit_job *job, void *log)
     db_bind_int(st, 7, s->duration_ms);
     db_bind_bytes(st, 8, bytes_take(s->helo, HELO_MAX));
     db_bind_int(st, 9, s->flags);
-    for (int i = 0; i < 10; i++)
+    for (int i = 0; i < (int)(sizeof counts / sizeof counts[0]); i++)
         db_bind_int(st, 10 + i, counts[i]);
     db_bind_bytes(st, 20, bytes_take(s->attempt_address, PATH_MAX_BYTES));
     bind_first_command(st, 21, s->first_command_ms);

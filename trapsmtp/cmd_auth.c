@@ -20,14 +20,24 @@ static const enum smtp_reply replies[] = {
     [SMTP_AUTH_UNKNOWN] = SMTP_REPLY_AUTH_MECHANISM,
 };
 
-/* The exchange is over, and on record. */
-static void end(struct session *s, const uint8_t *secret)
+static void put_on_record(struct session *s, const uint8_t *secret)
 {
     if (s->sasl->cut)
         session_note(s, HIT_CUT);
     auth_list_add(&s->auths, s->sasl, secret);
     free(s->sasl);
     s->sasl = NULL;
+}
+
+void auth_abandon(struct session *s)
+{
+    if (s->sasl != NULL)
+        put_on_record(s, NULL);
+}
+
+static void end(struct session *s, const uint8_t *secret)
+{
+    put_on_record(s, secret);
     s->line.max_bytes = s->server->config->smtp.line_max_bytes;
     s->state = SESSION_READY;
 }

@@ -25,6 +25,8 @@ void bdat_feed(struct session *s, struct bytes *in);
 /* In SESSION_AUTH: the client's line, or the end of one that was too long. */
 void auth_line(struct session *s, struct bytes line);
 void auth_too_long(struct session *s);
+/* The session ends: a user name that was said without a password is on record, too. */
+void auth_abandon(struct session *s);
 
 /* Octets that a line must not hold, as enum hit_flag; of enum smtp_line_flag. */
 uint32_t octet_flags(uint32_t line_flags);

@@ -130,11 +130,8 @@ static void message_job_done(struct message *m, enum trap_err result)
     if (m->jobs > 0)
         return;
     s = message_finish(m);
-    if (s == NULL)
-        return;
-    if (s->server->stopping)
-        session_close_after(s, SMTP_REPLY_SHUTDOWN, "shutdown");
-    session_resume(s);
+    if (s != NULL)
+        session_resume(s);
 }
 
 static void run_hit_done(struct completion *c)

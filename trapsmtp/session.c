@@ -33,6 +33,7 @@
 #include "session.h"
 
 #include "auth.h"
+#include "command.h"
 #include "forward.h"
 #include "proxy.h"
 #include "server.h"
@@ -247,7 +248,6 @@ void session_free_dead(struct server *server)
         free(s->helo);
         free(s->tally.attempt);
         free(s->tls_facts);
-        free(s->sasl);
         auth_list_free(&s->auths);
         free(s);
     }
@@ -274,6 +274,7 @@ void session_end(struct session *s, const char *reason)
         return;
     if (s->reason == NULL)
         s->reason = reason;
+    auth_abandon(s);
     loop_io_stop(server->loop, &s->io);
     loop_timer_stop(server->loop, &s->timer);
     transport_close(s);
@@ -319,15 +320,22 @@ void session_message_done(struct session *s, struct message *m, enum smtp_reply 
     else
         reply(s, answer);
     forward_end(s); /* behind the reply: as long as it is known who is answered */
+    if (s->server->stopping)
+        session_close_after(s, SMTP_REPLY_SHUTDOWN, "shutdown");
 }
 
 void session_stop(struct session *s)
 {
-    if ((s->state & (SESSION_PROXY | SESSION_HANDSHAKE)) != 0)
-        session_end(s, "shutdown");
-    if ((s->state & (SESSION_TALKING | SESSION_CONTENT | SESSION_AUTH)) == 0)
-        return;
+    const bool dripping = s->dripping;
+
     tarpit_end(s);
-    session_close_after(s, SMTP_REPLY_SHUTDOWN, "shutdown");
-    session_turn(s, bytes_of(NULL, 0));
+    if ((s->state & (SESSION_PROXY | SESSION_HANDSHAKE)) != 0) {
+        session_end(s, "shutdown");
+        return;
+    }
+    if ((s->state & (SESSION_TALKING | SESSION_CONTENT | SESSION_AUTH)) != 0)
+        session_close_after(s, SMTP_REPLY_SHUTDOWN, "shutdown");
+    else if (!dripping) /* a commit, or a client that has its last reply: both end by themselves */
+        return;
+    session_resume(s);
 }

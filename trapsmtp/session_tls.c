@@ -56,6 +56,7 @@ void session_tls_step(struct session *s)
         break;
     }
     begin_anew(s);
+    session_watch(s);
     session_await(s);
     if (s->greeted)
         session_turn(s, bytes_of(NULL, 0));

@@ -155,18 +155,20 @@ static bool answer_all(struct map_client *c, struct bytes *in, bool *progress_ou
     enum netstring_event event = NETSTRING_DONE;
     struct bytes question;
 
-    while (event == NETSTRING_DONE && c->unsent.n < ANSWERS_MAX) {
-        event = netstring_next(in, QUESTION_MAX, &question);
-        if (event == NETSTRING_BAD || (event == NETSTRING_DONE && !answer(c, question))) {
-            log_info("smtp.socketmap.malformed", LOG_BYTES("text", *in));
-            (void)flush(c); /* what was asked before it */
-            return false;
+    do { /* until what waits for a read is less than a question, or the client for its answers */
+        while (event == NETSTRING_DONE && c->unsent.n < ANSWERS_MAX) {
+            event = netstring_next(in, QUESTION_MAX, &question);
+            if (event == NETSTRING_BAD || (event == NETSTRING_DONE && !answer(c, question))) {
+                log_info("smtp.socketmap.malformed", LOG_BYTES("text", *in));
+                (void)flush(c); /* what was asked before it */
+                return false;
+            }
+            *progress_out |= event == NETSTRING_DONE;
         }
-        *progress_out |= event == NETSTRING_DONE;
-        if (c->unsent.n >= ANSWERS_MAX && !flush(c))
+        if (!flush(c))
             return false;
-    }
-    return flush(c);
+    } while (event == NETSTRING_DONE && c->unsent.n == 0);
+    return true;
 }
 
 /* `in` is what was kept and what came now; it may lie in c->kept itself. */

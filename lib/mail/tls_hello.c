@@ -43,8 +43,9 @@ static uint32_t number(struct cursor *c, size_t width)
 static struct cursor vector(struct cursor *c, size_t width)
 {
     const size_t n = number(c, width);
+    const struct bytes content = take(c, n); /* before c->failed is looked at */
 
-    return (struct cursor){ .rest = take(c, n), .failed = c->failed };
+    return (struct cursor){ .rest = content, .failed = c->failed };
 }
 
 /* RFC 8701: values that mean nothing, drawn anew by the client each time. */

@@ -91,6 +91,17 @@ def test_whoever_leaves_or_pipelines(build):
         assert inst.stop(inst.processes[0]) == 0, inst.log()  # a slow session does not hold up the end
 
 
+def test_a_last_reply_does_not_hold_up_the_end(build):
+    with pit(build, 'tarpit_delay = "1m"  tarpit_max = "1h"') as inst:
+        s = Smtp(inst.smtp_port)
+        s.expect(None, 220)
+        s.send(b"XCLIENT ADDR=" + LISTED.encode() + b"\r\nQUIT\r\n")
+        time.sleep(1)
+        assert inst.stop(inst.processes[0]) == 0, inst.log()
+        assert [s.reply()[0] for _ in range(3)] == [220, 221, 0]
+        assert "smtp.stop sessions=" not in inst.log(), inst.log()  # said when some were still open after nine seconds
+
+
 def test_after_data_by_domain(build):
     with Installation(build, smtp='lookup_url = "https://lookup.example/?ip=$"', config=CONFIG) as inst:
         inst.start("trapsmtp")

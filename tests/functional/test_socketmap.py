@@ -9,6 +9,7 @@ import socket
 import statistics
 import subprocess
 import sys
+import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
@@ -140,6 +141,11 @@ def test_pieces_and_pipelining(build):
                 assert [m.answer() for _ in questions] == [a for _, a in questions], cut
             m.send(stream * 2000)
             assert [m.answer() for _ in range(6000)] == [a for _, a in questions] * 2000
+            # one that reads while it asks: there may be room again at any moment
+            asking = threading.Thread(target=m.send, args=(stream * 20000,))
+            asking.start()
+            assert [m.answer() for _ in range(60000)] == [a for _, a in questions] * 20000
+            asking.join()
         with Map(where) as m:  # Exim closes its side behind the question
             m.send(netstring(f"trap {address}"))
             m.sock.shutdown(socket.SHUT_WR)
