@@ -99,8 +99,7 @@ static enum trap_err add_addition(struct changes *c, struct bytes zone, const st
                                              .prefix = e->prefix,
                                              .kind = PUBLISHED_ADDED,
                                              .until = e->until,
-                                             .reason = e->reason == LISTING_DENY ? BYTES("deny")
-                                                                                 : BYTES("evidence") });
+                                             .reason = bytes_str(listing_reason_name(e->reason)) });
 }
 
 enum trap_err changes_diff(struct changes *c, struct bytes zone, const struct zone_entries *before,

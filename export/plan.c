@@ -30,6 +30,14 @@ struct file_kind {
     {                                                           \
         ZONE_TYPE_HTTPBL, LISTINGS_HARVESTERS, "harvesters", "" \
     }
+#define NETS4                                      \
+    {                                              \
+        ZONE_TYPE_IP4, LISTINGS_NETS, "@ nets", "" \
+    }
+#define NETS6                                      \
+    {                                              \
+        ZONE_TYPE_IP6, LISTINGS_NETS, "@ nets", "" \
+    }
 #define FILE_IP4                                           \
     {                                                      \
         .ending = ".ip4", .part = { SENDERS4 }, .count = 1 \
@@ -46,6 +54,9 @@ static const struct {
     [ZONE_SENDERS4] = { { FILE_IP4 }, 1 },
     [ZONE_SENDERS6] = { { FILE_IP6 }, 1 },
     [ZONE_SENDERS] = { { FILE_IP4, FILE_IP6 }, 2 },
+    [ZONE_NETS] = { { { .ending = ".ip4", .part = { NETS4 }, .count = 1 },
+                      { .ending = ".ip6", .part = { NETS6 }, .count = 1 } },
+                    2 },
     [ZONE_HARVESTERS] = { { { .ending = ".httpbl", .part = { HARVESTERS }, .count = 1 } }, 1 },
     [ZONE_COMBINED] = { { { .ending = ".combined",
                             .combined = true,

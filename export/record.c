@@ -5,10 +5,9 @@
 
 static enum trap_err add_member(const struct published_change *c, void *arg)
 {
-    const uint8_t reason = bytes_eq(c->reason, BYTES("deny")) ? LISTING_DENY : LISTING_EVIDENCE;
-
-    return zone_entries_add(arg,
-                            (struct zone_entry){ .prefix = c->prefix, .until = c->until, .reason = reason });
+    return zone_entries_add(arg, (struct zone_entry){ .prefix = c->prefix,
+                                                      .until = c->until,
+                                                      .reason = (uint8_t)listing_reason_find(c->reason) });
 }
 
 enum trap_err publisher_members(struct store_db *db, const char *name, const char *type,

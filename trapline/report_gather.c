@@ -26,7 +26,7 @@ static json_t *gather_verdict(const struct conf_zone *z, const struct conf_polic
     json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:b}", "zone", z->name, "role", role, "policy", p->name,
                           "state", verdict_state_name(v->state), "published", z->live);
 
-    json_object_set_new(o, "reason", json_string(v->reason == LISTING_DENY ? "deny" : "evidence"));
+    json_object_set_new(o, "reason", json_string(listing_reason_name(v->reason == 0 ? LISTING_EVIDENCE : v->reason)));
     json_object_set_new(o, "since", json_wall(v->since));
     json_object_set_new(o, "until", json_wall(v->until));
     if (v->saved_by != LIST_COUNT) {
@@ -78,6 +78,8 @@ static bool zone_holds(const struct conf_zone *z, bool harvester, struct prefix 
         return harvester && v4;
     case ZONE_COMBINED:
         return !harvester || v4;
+    case ZONE_NETS:
+        return false; /* report_networks.c */
     }
     return false;
 }

@@ -9,7 +9,8 @@ static const char *zone_kind_name(enum zone_kind k)
                                         [ZONE_SENDERS6] = "senders6",
                                         [ZONE_SENDERS] = "senders",
                                         [ZONE_HARVESTERS] = "harvesters",
-                                        [ZONE_COMBINED] = "combined" };
+                                        [ZONE_COMBINED] = "combined",
+                                        [ZONE_NETS] = "nets" };
 
     return name[k];
 }

@@ -112,7 +112,7 @@ static enum trap_err dump_pending(const struct pending_row *p, void *arg)
 
 static enum trap_err dump_listings(struct dump *d, const struct export_listings *l)
 {
-    const char *policy = l->policy->name, *kind = l->kind == LISTINGS_SENDERS ? "senders" : "harvesters";
+    const char *policy = l->policy->name, *kind = listing_kind_name(l->kind);
     enum trap_err err = TRAP_OK;
 
     if (l->listings.guard_missing)
@@ -120,7 +120,7 @@ static enum trap_err dump_listings(struct dump *d, const struct export_listings 
     for (const struct listing *x = l->listings.v; x < l->listings.v + l->listings.n && err == TRAP_OK; x++)
         err = ROW(
             d, "listing", LOG_STR("policy", policy), LOG_STR("kind", kind), LOG_PREFIX("prefix", x->prefix),
-            LOG_PREFIX("key", x->key), LOG_STR("reason", x->reason == LISTING_DENY ? "deny" : "evidence"),
+            LOG_PREFIX("key", x->key), LOG_STR("reason", listing_reason_name(x->reason)),
             LOG_I64("since", x->since.us), LOG_I64("until", x->until.us), LOG_U64("score", x->score_milli),
             LOG_U64("messages", x->messages), LOG_U64("sources", x->sources));
     return err;

@@ -20,6 +20,8 @@ static const char *const forms[CONF_TYPES] = {
     [CONF_ENDPOINTS] = "IP:PORT like \"127.0.0.1:8080\" or \"[::]:25\"",
     [CONF_PREFIXES] = network_form,
     [CONF_TRUSTED] = network_form,
+    [CONF_ESCALATIONS] = "\"5 of /32 in /24\": how many listed members (2 or more), their length, that of the network; IPv4 "
+                         "networks from /16, IPv6 networks from /32, each shorter than its members",
 };
 
 static void add_unit(struct buf *out, uint64_t v, const uint64_t *sizes, const char *const *names)

@@ -174,6 +174,17 @@ static int domain_cmp(const void *a, const void *b)
 
 /* ---- policies and zones ---- */
 
+/* Members are senders, or what a row before makes. */
+static bool members_exist(const struct conf_escalations *rows, size_t i)
+{
+    enum { V4_KEY = 128, V6_KEY = 64 };
+    bool found = rows->v[i].from == (rows->v[i].v4 ? V4_KEY : V6_KEY);
+
+    for (size_t k = 0; k < i; k++)
+        found |= rows->v[k].v4 == rows->v[i].v4 && rows->v[k].to == rows->v[i].from;
+    return found;
+}
+
 static enum trap_err check_policies(const struct check *k)
 {
     for (size_t i = 0; i < k->c->policy_count; i++) {
@@ -183,6 +194,12 @@ static enum trap_err check_policies(const struct check *k)
                  "policy \"%s\": listing_delay must be shorter than longest_stay, or nothing would ever be "
                  "listed",
                  p->name);
+        for (size_t e = 0; e < p->escalate.n; e++)
+            if (!members_exist(&p->escalate, e))
+                FAIL(k, conf_line(k->r, "policy", i, "escalate"),
+                     "policy \"%s\": escalate: nothing makes members of the length /%u; allowed: /32 (IPv4), /64 (IPv6), or "
+                     "the network of a row before",
+                     p->name, (unsigned)p->escalate.v[e].from - (p->escalate.v[e].v4 ? 96 : 0));
     }
     return TRAP_OK;
 }

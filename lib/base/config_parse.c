@@ -304,6 +304,44 @@ static enum trap_err parse_trusted(const struct conf_key *key, struct bytes in, 
     return TRAP_ERANGE;
 }
 
+/* The next word, without the blank behind it. */
+static struct bytes next_word(struct bytes *in)
+{
+    struct bytes word = { NULL, 0 };
+
+    (void)bytes_split(in, ' ', &word);
+    return word;
+}
+
+/* "/24" in bits of the family; false: not such a thing. */
+static bool read_length(struct bytes word, uint32_t max, uint32_t *out)
+{
+    return word.n > 1 && word.p[0] == '/' && num_u32(bytes_skip(word, 1), 1, max, out) == TRAP_OK;
+}
+
+/* "5 of /32 in /24": IPv4 up to /32, IPv6 beyond. Which rows make the members: config_check.c. */
+static enum trap_err parse_escalation(const struct conf_key *key, struct bytes in, union conf_value *out,
+                                      struct err_text *why)
+{
+    enum { V4_BITS = 32, V6_KEY_BITS = 64, V4_NET_MIN = 16, V6_NET_MIN = 32, V4_MAPPED = 96 };
+    struct conf_escalation *const e = &out->escalation;
+    uint32_t from = 0, to = 0;
+
+    (void)why;
+    if (num_u32(next_word(&in), (uint32_t)key->min, (uint32_t)key->max, &e->members) != TRAP_OK ||
+        !bytes_eq(next_word(&in), BYTES("of")) || !read_length(next_word(&in), V6_KEY_BITS, &from) ||
+        !bytes_eq(next_word(&in), BYTES("in")) || !read_length(in, V6_KEY_BITS, &to))
+        return TRAP_EINVAL;
+    e->v4 = from <= V4_BITS;
+    if (to >= from || to < (e->v4 ? V4_NET_MIN : V6_NET_MIN))
+        return TRAP_ERANGE;
+    if (from - to < 32 && e->members > UINT32_C(1) << (from - to))
+        return TRAP_ERANGE; /* more than there can be */
+    e->from = (uint8_t)(from + (e->v4 ? V4_MAPPED : 0));
+    e->to = (uint8_t)(to + (e->v4 ? V4_MAPPED : 0));
+    return TRAP_OK;
+}
+
 /* ---- the table ---- */
 
 static parse_fn *const parsers[CONF_TYPES] = {
@@ -314,7 +352,7 @@ static parse_fn *const parsers[CONF_TYPES] = {
     [CONF_WORD] = parse_word,       [CONF_HOST] = parse_host,          [CONF_DOMAIN] = parse_domain,
     [CONF_ADDRESS] = parse_address, [CONF_SOCKET] = parse_socket,      [CONF_PATHS] = parse_path,
     [CONF_DOMAINS] = parse_domain,  [CONF_ENDPOINTS] = parse_endpoint, [CONF_PREFIXES] = parse_prefix,
-    [CONF_TRUSTED] = parse_trusted, [CONF_LOCALS] = parse_local,
+    [CONF_TRUSTED] = parse_trusted, [CONF_LOCALS] = parse_local,       [CONF_ESCALATIONS] = parse_escalation,
 };
 
 static bool is_printable(struct bytes s)

@@ -62,7 +62,8 @@ static const struct conf_word levels[] = { { "error", LOG_ERROR },
                                            { NULL, 0 } };
 static const struct conf_word kinds[] = { { "senders4", ZONE_SENDERS4 }, { "senders6", ZONE_SENDERS6 },
                                           { "senders", ZONE_SENDERS },   { "harvesters", ZONE_HARVESTERS },
-                                          { "combined", ZONE_COMBINED }, { NULL, 0 } };
+                                          { "combined", ZONE_COMBINED },
+                                          { "nets", ZONE_NETS },         { NULL, 0 } };
 static const struct conf_word presets[] = {
     { "aggressive", 0 }, { "standard", 0 }, { "conservative", 0 }, { NULL, 0 }
 };
@@ -288,6 +289,9 @@ static const struct conf_key policy_keys[] = {
         "First listings appear after a time between these two, different for each, so that nobody can find "
         "traps by mailing "
         "one address and asking the zone."),
+    KEY("escalate", CONF_ESCALATIONS, NULL, 2, 1000000, conf_policy, escalate,
+        "When a network is listed for its members, in zones of the kind \"nets\" only: while so many of them are listed. "
+        "Members are listed senders (IPv4 /32, IPv6 /64), or networks that a row before makes."),
 };
 
 /* The order is that of enum weight_class. */
@@ -316,7 +320,8 @@ static const struct conf_key zone_title =
     KEY("name", CONF_DOMAIN, NULL, 1, ZONE_MAX, conf_zone, name, "The zone's domain.");
 static const struct conf_key zone_keys[] = {
     WORDS("kind", CONF_ENUM, "combined", kinds, conf_zone, kind,
-          "What it lists: senders (one or both families), harvesters, or all."),
+          "What it lists: senders (one or both families), harvesters, all of these (combined), or the networks that the "
+          "policy's escalate makes of senders (nets)."),
     KEY("policy", CONF_WORD, "standard", 1, WORD_MAX, conf_zone, policy,
         "Name of a policy block, or of a preset."),
     WORDS("publish", CONF_BOOL, "shadow", shadow_live, conf_zone, live,

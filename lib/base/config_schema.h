@@ -37,6 +37,7 @@ enum conf_type {
     CONF_ENDPOINTS, /* struct endpoints */
     CONF_PREFIXES,  /* struct prefix_set */
     CONF_TRUSTED,   /* struct prefix_set whose members may name another client: nothing wide */
+    CONF_ESCALATIONS, /* struct conf_escalations */
     CONF_TYPES
 };
 
@@ -87,6 +88,7 @@ union conf_value {
     span_t span[2];
     struct prefix prefix;
     struct endpoint endpoint;
+    struct conf_escalation escalation;
     struct bytes text;
 };
 

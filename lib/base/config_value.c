@@ -119,6 +119,18 @@ static enum trap_err append_endpoint(void *at, const union conf_value *v)
     return TRAP_OK;
 }
 
+static enum trap_err append_escalation(void *at, const union conf_value *v)
+{
+    struct conf_escalations *const list = at;
+    struct conf_escalation *const grown = reallocarray(list->v, list->n + 1, sizeof *grown);
+
+    if (grown == NULL)
+        return TRAP_ENOMEM;
+    list->v = grown;
+    grown[list->n++] = v->escalation;
+    return TRAP_OK;
+}
+
 static enum trap_err append_prefix(void *at, const union conf_value *v)
 {
     return prefix_set_add(at, v->prefix);
@@ -150,6 +162,13 @@ static void free_endpoints(void *at)
 
     free(list->v);
     *list = (struct endpoints){ 0 };
+}
+static void free_escalations(void *at)
+{
+    struct conf_escalations *const list = at;
+
+    free(list->v);
+    *list = (struct conf_escalations){ 0 };
 }
 static void free_prefixes(void *at)
 {
@@ -186,6 +205,7 @@ static const struct {
     [CONF_ENDPOINTS] = { append_endpoint, free_endpoints, true },
     [CONF_PREFIXES] = { append_prefix, free_prefixes, true },
     [CONF_TRUSTED] = { append_prefix, free_prefixes, true },
+    [CONF_ESCALATIONS] = { append_escalation, free_escalations, true },
 };
 
 bool conf_is_list(const struct conf_key *key)

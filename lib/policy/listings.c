@@ -235,27 +235,43 @@ static enum trap_err subtract(const struct candidates *c, const struct prefix_se
     return err;
 }
 
-enum trap_err listings_compute(const struct policy_env *env, enum listing_kind kind, struct listings *out,
-                               struct err_text *why)
+static enum trap_err compute_keys(const struct policy_env *env, bool harvesters, struct listings *l)
 {
-    const bool harvesters = kind == LISTINGS_HARVESTERS;
-    struct listings l = { .guard_missing = !harvesters && env->lists->guard_missing };
     struct candidates c = { 0 };
     struct rule rule = { 0 };
-    enum trap_err err = TRAP_OK;
+    struct harvesters h = { &rule, &c };
+    enum trap_err err = rule_init(env, &rule);
 
-    if (!l.guard_missing) {
-        struct harvesters h = { &rule, &c };
-        err = rule_init(env, &rule);
-        if (err == TRAP_OK)
-            err = harvesters ? link_each(env->derived, on_harvester, &h) : collect_senders(&rule, &c);
-        if (err == TRAP_OK) {
-            keep_outermost(&c);
-            err = subtract(&c, harvesters ? &env->lists->forbidden_harvesters : &env->lists->forbidden, &l);
-        }
+    if (err == TRAP_OK)
+        err = harvesters ? link_each(env->derived, on_harvester, &h) : collect_senders(&rule, &c);
+    if (err == TRAP_OK) {
+        keep_outermost(&c);
+        err = subtract(&c, harvesters ? &env->lists->forbidden_harvesters : &env->lists->forbidden, l);
     }
     rule_free(&rule);
     free(c.v);
+    return err;
+}
+
+static enum trap_err compute_nets(const struct policy_env *env, struct listings *l)
+{
+    struct listings senders = { 0 };
+    enum trap_err err = compute_keys(env, false, &senders);
+
+    if (err == TRAP_OK)
+        err = listings_escalate(env, &senders, l);
+    listings_free(&senders);
+    return err;
+}
+
+enum trap_err listings_compute(const struct policy_env *env, enum listing_kind kind, struct listings *out,
+                               struct err_text *why)
+{
+    struct listings l = { .guard_missing = kind != LISTINGS_HARVESTERS && env->lists->guard_missing };
+    enum trap_err err = TRAP_OK;
+
+    if (!l.guard_missing)
+        err = kind == LISTINGS_NETS ? compute_nets(env, &l) : compute_keys(env, kind == LISTINGS_HARVESTERS, &l);
     if (err != TRAP_OK) {
         err_text_set(why, "policy \"%s\": cannot compute the listings: %s", env->policy->name, err_name(err));
         listings_free(&l);
@@ -280,4 +296,28 @@ static const char *const state_names[] = {
 const char *verdict_state_name(enum verdict_state s)
 {
     return s < sizeof state_names / sizeof state_names[0] ? state_names[s] : "?";
+}
+
+const char *listing_kind_name(enum listing_kind kind)
+{
+    static const char *const names[] = { [LISTINGS_SENDERS] = "senders", [LISTINGS_HARVESTERS] = "harvesters", [LISTINGS_NETS] = "nets" };
+
+    return names[kind];
+}
+
+static const char *const reason_names[] = {
+    [LISTING_EVIDENCE] = "evidence", [LISTING_DENY] = "deny", [LISTING_MEMBERS] = "members"
+};
+
+const char *listing_reason_name(enum listing_reason reason)
+{
+    return reason_names[reason];
+}
+
+enum listing_reason listing_reason_find(struct bytes name)
+{
+    for (size_t i = LISTING_EVIDENCE; i < sizeof reason_names / sizeof reason_names[0]; i++)
+        if (bytes_eq(name, bytes_str(reason_names[i])))
+            return (enum listing_reason)i;
+    return LISTING_EVIDENCE;
 }

@@ -94,6 +94,21 @@ static void add_harvesters(const struct conf_policy *p, struct buf *out)
                      "listed as harvesters.\n");
 }
 
+static void add_networks(const struct conf_policy *p, struct buf *out)
+{
+    enum { V4_MAPPED = 96 };
+
+    if (p->escalate.n > 0)
+        buf_add_str(out, "\nOnly in the zone of networks, while so many are listed:\n");
+    for (size_t i = 0; i < p->escalate.n; i++) {
+        const struct conf_escalation *e = &p->escalate.v[i];
+        const unsigned family = e->v4 ? V4_MAPPED : 0;
+
+        buf_addf(out, "  an %s /%u for %u of its /%u\n", e->v4 ? "IPv4" : "IPv6", e->to - family, (unsigned)e->members,
+                 e->from - family);
+    }
+}
+
 void policy_text(const struct conf_policy *p, struct buf *out)
 {
     buf_addf(out, "Policy \"%s\"\n\n", p->name);
@@ -102,6 +117,7 @@ void policy_text(const struct conf_policy *p, struct buf *out)
     add_conditions(p, out);
     buf_add_str(out, "\n");
     add_harvesters(p, out);
+    add_networks(p, out);
     buf_add_str(out, "\nNever listed: special-use addresses (IANA), the operator's never-list, the ranges of "
                      "guarded mail providers, and what "
                      "an operator allowed.\nAll that counts is evidence on record; asking for removal makes "

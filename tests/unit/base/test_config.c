@@ -163,7 +163,8 @@ static const char example[] =
     "guard = off /* over\n"
     "two lines */ policy \"standard\" { preset = \"standard\" threshold = 2.5\n"
     "  weights { typo = 0.125 behaviour = 1 } harvesters { senders = 3 } young_sources = any\n"
-    "  listing_delay = \"0\" half_life = 3d }\n"
+    "  listing_delay = \"0\" half_life = 3d\n"
+    "  escalate = {\"4 of /32 in /24\", \"256 of /64 in /56\", \"2 of /56 in /32\"} }\n"
     "zone   \"BL.example.org\" { kind = \"senders6\"  policy = \"standard\"  publish = \"live\" ns = "
     "{ns1.example.org}\n"
     "  text = \"$ \\\"x\\\"\" code = 255 ttl = 1h }\n"
@@ -285,7 +286,16 @@ static void test_example_zones(void **state)
     assert_span(p->delay_max, SPAN_MS(0));
     assert_span(p->half_life, SPAN_D(3));
     assert_span(p->stay_max, SPAN_D(30));
+    assert_int_equal(p->escalate.n, 3);
+    assert_int_equal(p->escalate.v[0].members, 4);
+    assert_int_equal(p->escalate.v[0].from, 128);
+    assert_int_equal(p->escalate.v[0].to, 120);
+    assert_true(p->escalate.v[0].v4);
+    assert_int_equal(p->escalate.v[2].from, 56);
+    assert_int_equal(p->escalate.v[2].to, 32);
+    assert_false(p->escalate.v[2].v4);
     p = config_policy(c, "aggressive");
+    assert_int_equal(p->escalate.n, 0);
     assert_ptr_equal(p, &c->policies[1]);
     assert_string_equal(config_policy(c, "conservative")->name, "conservative");
     assert_null(config_policy(c, "none"));

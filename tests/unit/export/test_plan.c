@@ -41,6 +41,12 @@ static void test_kinds(void **state)
           { "bl.example.org", "bl.example.org" },
           { "ip4trie", "ip6trie" } },
         { ZONE_HARVESTERS, 1, 1, { "bl.example.org.httpbl" }, { "bl.example.org" }, { "dnset" } },
+        { ZONE_NETS,
+          2,
+          2,
+          { "bl.example.org.ip4", "bl.example.org.ip6" },
+          { "bl.example.org", "bl.example.org" },
+          { "ip4trie", "ip6trie" } },
         { ZONE_COMBINED,
           1,
           3,
@@ -71,9 +77,9 @@ static void test_kinds(void **state)
                 assert_string_equal(p.dataset[d].name, cases[i].name[d]);
                 assert_string_equal(zone_type_name(p.dataset[d].type), cases[i].type[d]);
                 assert_ptr_equal(p.dataset[d].policy, &policies[0]);
-                assert_int_equal(p.dataset[d].kind, p.dataset[d].type == ZONE_TYPE_HTTPBL
-                                                        ? LISTINGS_HARVESTERS
-                                                        : LISTINGS_SENDERS);
+                assert_int_equal(p.dataset[d].kind, p.dataset[d].type == ZONE_TYPE_HTTPBL ? LISTINGS_HARVESTERS
+                                                    : cases[i].kind == ZONE_NETS          ? LISTINGS_NETS
+                                                                                          : LISTINGS_SENDERS);
             }
             plan_free(&p);
         }

@@ -114,6 +114,17 @@ struct conf_store {
 
 enum weight_class { WEIGHT_MINTED, WEIGHT_PRISTINE, WEIGHT_RECYCLED, WEIGHT_TYPO, WEIGHT_GUESS, WEIGHT_ATTEMPT,
                     WEIGHT_BEHAVIOUR, WEIGHT_CLASSES };
+/* "5 of /32 in /24": a network is listed while so many of its members are. Lengths as in struct prefix (IPv4 /24 is 120). */
+struct conf_escalation {
+    uint32_t members;
+    uint8_t from, to;
+    bool v4;
+};
+struct conf_escalations {
+    struct conf_escalation *v;       /* a row whose members are networks stands behind the row that makes them */
+    size_t n;
+};
+
 struct conf_policy {
     char *name, *preset;             /* aggressive, standard, conservative */
     uint32_t threshold_milli;
@@ -126,9 +137,10 @@ struct conf_policy {
     uint32_t weight_milli[WEIGHT_CLASSES];
     span_t visit_age_max;            /* harvesters block */
     uint32_t harvester_senders_min, harvester_addresses_min; /* either is enough */
+    struct conf_escalations escalate;
 };
 
-enum zone_kind { ZONE_SENDERS4, ZONE_SENDERS6, ZONE_SENDERS, ZONE_HARVESTERS, ZONE_COMBINED };
+enum zone_kind { ZONE_SENDERS4, ZONE_SENDERS6, ZONE_SENDERS, ZONE_HARVESTERS, ZONE_COMBINED, ZONE_NETS };
 struct conf_zone {
     char *name;                      /* bl.example.org, lower case */
     enum zone_kind kind;

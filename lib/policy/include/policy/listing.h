@@ -40,7 +40,7 @@ struct policy_env {
 /* `until` of an act `deny` without an end. */
 #define LISTING_NO_END ((wall_t){ INT64_MAX })
 
-enum listing_reason { LISTING_EVIDENCE = 1, LISTING_DENY = 2 };
+enum listing_reason { LISTING_EVIDENCE = 1, LISTING_DENY = 2, LISTING_MEMBERS = 3 };
 enum verdict_state {
     VERDICT_NOTHING, /* no evidence */
     VERDICT_BELOW,   /* a condition is missing: see the numbers */
@@ -76,6 +76,10 @@ TRAP_NODISCARD enum trap_err policy_harvester(const struct policy_env *env, stru
 
 /* ---- all of them ---- */
 
+/* "evidence", … ; find: LISTING_EVIDENCE for what is no reason. */
+const char *listing_reason_name(enum listing_reason reason);
+enum listing_reason listing_reason_find(struct bytes name);
+
 struct listing {
     struct prefix prefix; /* after the set difference */
     struct prefix key;    /* what it was computed for */
@@ -99,9 +103,17 @@ struct listings {
 };
 /* An act `deny` lists the prefix that it names, and swallows what lies inside. lists and derived are
  * needed. */
-enum listing_kind { LISTINGS_SENDERS, LISTINGS_HARVESTERS };
+enum listing_kind {
+    LISTINGS_SENDERS,
+    LISTINGS_HARVESTERS,
+    LISTINGS_NETS /* what the policy's escalate makes of the senders; senders are computed on the way */
+};
 TRAP_NODISCARD enum trap_err listings_compute(const struct policy_env *env, enum listing_kind kind,
                                               struct listings *out, struct err_text *why);
+const char *listing_kind_name(enum listing_kind kind);
+/* LISTINGS_NETS from what is listed of senders by the same env. The outermost networks only, in prefix order. */
+TRAP_NODISCARD enum trap_err listings_escalate(const struct policy_env *env, const struct listings *senders,
+                                               struct listings *out);
 void listings_free(struct listings *l);
 
 /* The rule in plain words, and its digest (hex SHA-256 of the canonical text): what is published is what
