@@ -82,7 +82,7 @@ const struct verb verbs[] = {
       "What comes later counts again. Put on record with who, when and why. What forbids a listing is "
       "`allow`.\n",
       verb_delist },
-    { "revoke", "ACT --why TEXT", "take back an allow, deny or delist",
+    { "revoke", "ACT --why TEXT", "Takes an allow, deny or delist back.",
       "ACT is the number that the command printed. Both stay on record.\n", verb_revoke },
     { "dump", "[--as-of TIME] [--json]", "Evidence and listings as text, the same bytes from the same log.",
       "Prints every row of evidence and every listing of every zone, in order. Two installations with the "
