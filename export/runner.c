@@ -3,7 +3,7 @@
 
 #include <base/log.h>
 #include <base/loop.h>
-#include <store/act_log.h>
+#include <store/lookup.h>
 
 #include <errno.h>
 #include <signal.h>
@@ -146,12 +146,29 @@ static uint64_t stamp_files(const struct strings *files, uint64_t seen)
     return seen;
 }
 
+/* Look-ups of single senders change nothing here, and there may be many. */
+static enum trap_err newest_act(struct store_db *acts, uint64_t *out)
+{
+    static const char *const lookups[] = { LOOKUP_PROVIDER, LOOKUP_CRAWLER, LOOKUP_DNSWL };
+    uint64_t newest = 0;
+    enum trap_err err = act_last_rule(acts, &newest);
+
+    for (size_t i = 0; i < sizeof lookups / sizeof lookups[0] && err == TRAP_OK; i++) {
+        uint64_t seq = 0;
+
+        err = lookup_last(acts, lookups[i], &seq);
+        newest = seq > newest ? seq : newest;
+    }
+    *out = newest;
+    return err;
+}
+
 /* Takes note of acts and list files; true where they are not those of the last evaluation. */
 static bool lists_changed(struct runner *r)
 {
     uint64_t acts = 0, files = 0xcbf29ce484222325ULL;
 
-    if (act_last(r->env.acts, &acts) != TRAP_OK)
+    if (newest_act(r->env.acts, &acts) != TRAP_OK)
         acts = r->acts_seen;
     files = stamp_files(&r->config->never_list_files, files);
     files = stamp_files(&r->config->crawler_files, files);

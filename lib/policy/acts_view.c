@@ -1,7 +1,8 @@
 /* acts_view.c - acts.db as of a moment: what is in force of allow, deny, delist. */
+#include "lookups_view.h"
+
 #include <base/log.h>
 #include <base/num.h>
-#include <policy/lists.h>
 
 #include <stdlib.h>
 
@@ -133,9 +134,11 @@ enum trap_err acts_view_load(struct store_db *acts, wall_t as_of, struct acts_vi
         err = pick(&e, ACT_DENY, &view.deny, &view.deny_count);
     if (err == TRAP_OK)
         err = pick(&e, ACT_DELIST, &view.delist, &view.delist_count);
+    if (err == TRAP_OK)
+        err = lookups_view_load(acts, as_of, &view);
     free(e.v);
     if (err != TRAP_OK) {
-        err_text_set(why, "cannot read the acts of the operator: %s; see the log", err_name(err));
+        err_text_set(why, "cannot read the acts: %s; see the log", err_name(err));
         acts_view_free(&view);
         return err;
     }
@@ -148,5 +151,8 @@ void acts_view_free(struct acts_view *v)
     free(v->allow);
     free(v->deny);
     free(v->delist);
+    free(v->ranges);
+    free(v->crawlers.v);
+    free(v->whitelisted.v);
     *v = (struct acts_view){ 0 };
 }

@@ -100,6 +100,19 @@ static void sum_up(const struct link_row **rows, size_t n, struct verdict *v)
     }
 }
 
+/* The moment until which nobody can say that this is no crawler: 48 hours from the first look-up that found no
+ * answer, or, while there is none, from the moment that the rule was met. us = 0: it is known. */
+static wall_t held_until(const struct rule *r, struct prefix harvester, wall_t met)
+{
+    const struct policy_env *env = r->env;
+    const struct act_found_row *known =
+        env->acts == NULL ? NULL : acts_view_found(&env->acts->crawlers, harvester);
+
+    if (known == NULL)
+        return env->lists != NULL && env->lists->looks_up ? wall_add(met, POLICY_CRAWLER_HOLD) : (wall_t){ 0 };
+    return known->found == ACT_FOUND_UNDECIDED ? wall_add(known->at, POLICY_CRAWLER_HOLD) : (wall_t){ 0 };
+}
+
 static enum trap_err judge(const struct rule *r, struct prefix harvester, const struct link_row **rows,
                            size_t n, struct verdict *v)
 {
@@ -122,6 +135,11 @@ static enum trap_err judge(const struct rule *r, struct prefix harvester, const 
         return TRAP_OK;
     v->reason = LISTING_EVIDENCE;
     v->since = wall_add(met, rule_delay(r, harvester));
+    v->held_until = held_until(r, harvester, met);
+    if (v->held_until.us > v->since.us)
+        v->since = v->held_until;
+    else
+        v->held_until.us = 0;
     v->until = wall_add(v->last_visit, p->visit_age_max);
     v->state = as_of.us >= v->until.us  ? VERDICT_EXPIRED
                : as_of.us < v->since.us ? VERDICT_DELAYED

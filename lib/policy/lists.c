@@ -12,6 +12,7 @@ static const char *const names[LIST_COUNT] = {
     [LIST_NEVER] = "never-list",
     [LIST_ALLOW] = "allow",
     [LIST_GUARD] = "guard",
+    [LIST_DNSWL] = "dnswl",
     [LIST_CRAWLERS] = "crawlers",
 };
 
@@ -114,7 +115,6 @@ static enum trap_err load_guard(struct load *load)
     struct lists *l = &load->l;
     bool fresh = true, unread = false;
 
-    l->guard_off = load->config->guard_off;
     if (load->last_good != NULL && !lists_settled(files, load->as_of)) {
         l->guard_missing = load->last_good->guard_missing;
         l->guard_why = load->last_good->guard_why;
@@ -135,12 +135,52 @@ static enum trap_err load_guard(struct load *load)
         if (keep(load, LIST_GUARD) != TRAP_OK)
             return TRAP_ENOMEM;
     }
-    l->guard_missing = !l->guard_off && (!fresh || l->set[LIST_GUARD].n == 0);
-    if (l->guard_missing && l->guard_why.text[0] == '\0')
-        err_text_set(&l->guard_why,
-                     "guard: guard_files name no address; put the outbound ranges of the mail providers "
-                     "there, or say guard = off");
+    l->guard_missing = !fresh;
     return TRAP_OK;
+}
+
+static bool is_recent(const struct load *load, wall_t at)
+{
+    return wall_diff(load->as_of, at).ms <= GUARD_AGE_MAX.ms;
+}
+
+/* What traplook resolved, and what that and the files amount to. */
+static enum trap_err load_providers(struct load *load, const struct acts_view *acts)
+{
+    struct lists *l = &load->l;
+    struct prefix_set *set = &l->set[LIST_GUARD];
+    enum trap_err err = TRAP_OK;
+    char age[WALL_TEXT_MAX];
+
+    for (size_t i = 0; acts != NULL && i < acts->range_count && err == TRAP_OK; i++)
+        if (is_recent(load, acts->ranges[i].at))
+            err = prefix_set_add(set, acts->ranges[i].prefix);
+    l->guard_off = load->config->guard_off;
+    l->guard_missing = !l->guard_off && (l->guard_missing || set->n == 0);
+    if (!l->guard_missing || l->guard_why.text[0] != '\0')
+        return err;
+    if (acts != NULL && acts->ranges_newest.us != 0)
+        err_text_set(&l->guard_why,
+                     "guard: traplook resolved the mail providers %s ago; it must succeed at least every 7 days",
+                     span_text(wall_diff(load->as_of, acts->ranges_newest), age));
+    else
+        err_text_set(&l->guard_why,
+                     "guard: guard_files name no address, and traplook has not resolved any mail provider; put "
+                     "their outbound ranges there, let traplook run (look.lookups), or say guard = off");
+    return err;
+}
+
+static enum trap_err load_found(struct load *load, const struct acts_view *acts)
+{
+    enum trap_err err = TRAP_OK;
+
+    for (size_t i = 0; acts != NULL && i < acts->whitelisted.n && err == TRAP_OK; i++)
+        if (acts->whitelisted.v[i].found == ACT_FOUND_YES && is_recent(load, acts->whitelisted.v[i].at))
+            err = prefix_set_add(&load->l.set[LIST_DNSWL], acts->whitelisted.v[i].key);
+    for (size_t i = 0; acts != NULL && i < acts->crawlers.n && err == TRAP_OK; i++)
+        if (acts->crawlers.v[i].found == ACT_FOUND_YES)
+            err = prefix_set_add(&load->l.set[LIST_CRAWLERS], acts->crawlers.v[i].key);
+    return err;
 }
 
 static enum trap_err join(struct lists *l)
@@ -182,6 +222,7 @@ static enum trap_err load_all(struct load *load, const struct acts_view *acts, s
     struct lists *l = &load->l;
     enum trap_err err;
 
+    l->looks_up = load->config->look.on;
     err_text_set(load->why, "the lists of who is never listed need more memory");
     err = load_files(load, &load->config->never_list_files, LIST_NEVER);
     if (err == TRAP_OK)
@@ -194,6 +235,10 @@ static enum trap_err load_all(struct load *load, const struct acts_view *acts, s
         err = load_files(load, &load->config->crawler_files, LIST_CRAWLERS);
     if (err == TRAP_OK)
         err = load_guard(load);
+    if (err == TRAP_OK)
+        err = load_providers(load, acts);
+    if (err == TRAP_OK)
+        err = load_found(load, acts);
     if (err == TRAP_OK)
         err = join(l);
     if (err != TRAP_OK) {

@@ -13,6 +13,7 @@
 #include <policy/listing.h>
 
 #define POLICY_PENDING_AGE SPAN_H(24) /* then an address whose visit has not arrived counts for the sender */
+#define POLICY_CRAWLER_HOLD SPAN_H(48) /* a harvester that may be a search engine's crawler is not listed so long */
 
 struct first_visit {
     uint64_t source;

@@ -1,8 +1,8 @@
 /* lookup.h - acts of traplook (ACT_LOOKUP): what they are about, and the words they are made of.
  *
  * Subject: an address ("192.0.2.1"): its reverse name and what else is known of it. "crawler:" and an address:
- *          whether a harvester is a search engine's crawler. "provider:" and a domain: the networks that its SPF
- *          record names.
+ *          whether a harvester is a search engine's crawler. "dnswl:" and an address: whether a DNS
+ *          whitelist has a sender. "provider:" and a domain: the networks that its SPF record names.
  * Detail:  words key=value, one blank between them. A value has no blank: octets other than letters, digits and
  *          -._:/,+ stand as %XX. What each word means: docs/adr/0020.
  * Newest:  of several acts of one subject the newest counts; `at` is when it was asked.
@@ -17,6 +17,7 @@
 #include <store/act_log.h>
 
 #define LOOKUP_CRAWLER  "crawler:"
+#define LOOKUP_DNSWL    "dnswl:"
 #define LOOKUP_PROVIDER "provider:"
 enum { LOOKUP_DETAIL_MAX = 65536, LOOKUP_SUBJECT_MAX = 320 };
 

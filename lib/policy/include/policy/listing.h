@@ -64,6 +64,7 @@ struct verdict {
     wall_t since, until;
     uint32_t senders, addresses; /* harvesters: distinct senders, distinct addresses mailed */
     wall_t last_visit;           /* harvesters: of any visit of that key */
+    wall_t held_until; /* harvesters: nobody knows yet whether it is a crawler (us = 0: not held); in `since`, too */
     struct prefix saved;         /* entry of the list that keeps (part of) it off, with saved_by */
     enum list_name saved_by;     /* LIST_COUNT: none */
 };

@@ -1,8 +1,9 @@
 /* lists.h - who is never listed, and why: prefix sets with their names.
  *
  * Parts:   special-use space (IANA), the configuration's never_list, never_list_files, proxy_from, xclient_from,
- *          xforward_from and trusted_proxies, acts `allow`, the guard's provider ranges, crawler ranges
- *          (harvesters only). Every output is listing minus these, as set difference on prefixes.
+ *          xforward_from and trusted_proxies, acts `allow`, the guard's provider ranges (guard_files, and the
+ *          newest look-ups of traplook that are at most 7 days old), senders on a DNS whitelist (look-ups, at
+ *          most 7 days old), crawlers (crawler_files, and those that a look-up verified; harvesters only). Every output is listing minus these, as set difference on prefixes.
  * Errors:  a file of never_list_files or crawler_files that cannot be read, and a bad line anywhere:
  *          file:line, nothing is published. A guard file that is not there or whose mtime lies more than 7
  *          days before as_of makes guard_missing, no error: `why` then says what to do. An act whose subject
@@ -16,7 +17,7 @@
 #include <base/prefix_set.h>
 #include <store/act_log.h>
 
-enum list_name { LIST_SPECIAL_USE, LIST_NEVER, LIST_ALLOW, LIST_GUARD, LIST_CRAWLERS, LIST_COUNT };
+enum list_name { LIST_SPECIAL_USE, LIST_NEVER, LIST_ALLOW, LIST_GUARD, LIST_DNSWL, LIST_CRAWLERS, LIST_COUNT };
 const char *list_name(enum list_name n);
 
 struct acts_view; /* acts in force at as_of: allows, denies, delists; revoked and ended ones left out */
@@ -26,6 +27,7 @@ struct lists {
     struct prefix_set forbidden_harvesters; /* all */
     bool guard_off, guard_missing; /* missing: on, and empty or older than 7 days at as_of: no senders zone */
     struct err_text guard_why;     /* what is missing */
+    bool looks_up; /* traplook works here: a harvester that it has not told of waits (listing.h) */
 };
 TRAP_NODISCARD enum trap_err lists_load(const struct config *c, const struct acts_view *acts, wall_t as_of,
                                         struct lists *out, struct err_text *why);
@@ -46,12 +48,35 @@ struct act_prefix {
     wall_t at, until;
     uint64_t seq;
 };
+/* What traplook found (store/lookup.h). A range is of a provider's newest complete answer, or of parts that came
+ * after it. */
+struct act_range {
+    struct prefix prefix;
+    wall_t at;
+};
+enum act_found { ACT_FOUND_YES, ACT_FOUND_UNDECIDED, ACT_FOUND_NO };
+struct act_found_row {
+    struct ip ip;
+    struct prefix key; /* ip_key() */
+    enum act_found found;
+    wall_t at; /* of the newest answer that decided; undecided: of the first look-up, and none ever decided */
+};
+struct act_found_list {
+    struct act_found_row *v; /* by key; of one key a yes first */
+    size_t n;
+};
 struct acts_view {
     struct act_prefix *allow, *deny, *delist;
     size_t allow_count, deny_count, delist_count;
+    struct act_range *ranges;
+    size_t range_count;
+    wall_t ranges_newest; /* us = 0: no provider was ever resolved */
+    struct act_found_list crawlers, whitelisted;
 };
 TRAP_NODISCARD enum trap_err acts_view_load(struct store_db *acts, wall_t as_of, struct acts_view *out,
                                             struct err_text *why);
 void acts_view_free(struct acts_view *v);
+/* The first of a key, or NULL. */
+const struct act_found_row *acts_view_found(const struct act_found_list *list, struct prefix key);
 
 #endif
