@@ -84,6 +84,20 @@ const struct verb verbs[] = {
       verb_delist },
     { "revoke", "ACT --why TEXT", "Takes an allow, deny or delist back.",
       "ACT is the number that the command printed. Both stay on record.\n", verb_revoke },
+    { "policy", "list | show NAME [--json]", "The listing policies, in plain words.",
+      "`show`: what the rule asks for, as it is published; NAME is a policy block or a preset. --json: its numbers.\n",
+      verb_policy },
+    { "replay",
+      "[--policy FILE] [--name NAME] [--against NAME] [--since TIME] [--until TIME] [--step SPAN] [--kind KIND] [--limit N]",
+      "Who would have been listed by another policy.",
+      "Applies a policy of FILE (or one of the configuration, or a preset, by --name) and a present one (--against) to "
+      "the evidence on record,\n"
+      "at each UTC midnight since TIME (30 days ago) and now, and says whom only one of them lists, with the evidence. "
+      "Changes nothing.\n"
+      "FILE holds a policy block. TIME: 2026-03-01, 2026-03-01T12:00:00Z, or how long ago, 7d. KIND: senders, harvesters, "
+      "nets.\n\n"
+      "    trapline replay --name conservative --against standard --since 7d\n",
+      verb_replay },
     { "dump", "[--as-of TIME] [--json]", "Evidence and listings as text, the same bytes from the same log.",
       "Prints every row of evidence and every listing of every zone, in order. Two installations with the "
       "same log, keys and configuration print the\n"

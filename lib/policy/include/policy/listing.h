@@ -121,5 +121,7 @@ void listings_free(struct listings *l);
  * runs. */
 struct buf;
 void policy_text(const struct conf_policy *p, struct buf *out);
+/* The same numbers as one JSON object. */
+void policy_json(const struct conf_policy *p, struct buf *out);
 
 #endif
