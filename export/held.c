@@ -5,13 +5,19 @@
 /* An act `delist` may be on disk a little later than its own time says. */
 enum { ACT_LATE_S = 10 };
 
-/* An operator's listing that he took back, or whose end has come. */
-static bool deny_ended(const struct zone_entry *e, const struct acts_view *acts)
+/* An operator's listing that he took back, or whose end has come; a submitted one, likewise. */
+static bool act_ended(const struct zone_entry *e, const struct acts_view *acts)
 {
-    for (size_t i = 0; e->reason == LISTING_DENY && i < acts->deny_count; i++)
-        if (prefix_covers(acts->deny[i].prefix, e->prefix))
+    const bool deny = e->reason == LISTING_DENY;
+    const struct act_prefix *v = deny ? acts->deny : acts->submit;
+    const size_t n = deny ? acts->deny_count : acts->submit_count;
+
+    if (!deny && e->reason != LISTING_SUBMIT)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (prefix_covers(v[i].prefix, e->prefix))
             return false;
-    return e->reason == LISTING_DENY;
+    return true;
 }
 
 static bool must_go(const struct zone_entry *e, bool harvesters, wall_t shown_as_of,
@@ -22,7 +28,7 @@ static bool must_go(const struct zone_entry *e, bool harvesters, wall_t shown_as
 
     if (e->value == 0 && harvesters)
         return true; /* known from the record alone, which has no values: it cannot be written */
-    if (e->until.us <= in->as_of.us || deny_ended(e, in->acts) ||
+    if (e->until.us <= in->as_of.us || act_ended(e, in->acts) ||
         prefix_set_overlaps(forbidden, e->prefix, NULL) ||
         prefix_set_overlaps(special_use(), e->prefix, NULL))
         return true;

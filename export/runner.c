@@ -27,6 +27,8 @@ struct runner {
     bool unpublished;               /* the last run failed */
     struct err_text failure;        /* as it was logged; "" = none */
     mono_t failure_told;
+    struct taints *taints;          /* of all acts up to taints_upto */
+    uint64_t taints_upto;
     uint64_t acts_seen, files_seen; /* what the last evaluation saw */
     mono_t evaluated;
     span_t evaluation_took;
@@ -110,6 +112,7 @@ void runner_free(struct runner **runner)
         return;
     publisher_free(&r->publisher);
     fold_free(&r->fold);
+    taints_free(&r->taints);
     store_close(&r->visits);
     store_close(&r->hits);
     store_close(&r->env.acts);
@@ -262,12 +265,35 @@ static enum trap_err evaluate_and_publish(struct runner *r, struct store_db *der
     return err;
 }
 
+/* The fold takes all that is on record, and so do its taints. */
+static enum trap_err fold(struct runner *r, struct fold_result *out, struct err_text *why)
+{
+    struct fold_options options = { .as_of = { INT64_MAX } };
+    struct taints *fresh = NULL;
+    uint64_t last = 0;
+    enum trap_err err = act_last(r->env.acts, &last);
+
+    if (err != TRAP_OK) {
+        err_text_set(why, "cannot read the acts: %s", err_name(err));
+        return err;
+    }
+    if (last != r->taints_upto) {
+        err = taints_load(r->env.acts, options.as_of, &fresh, why);
+        if (err != TRAP_OK)
+            return err;
+        taints_free(&r->taints);
+        r->taints = fresh;
+        r->taints_upto = last;
+    }
+    options.taints = r->taints;
+    return fold_run(r->fold, &options, out, why);
+}
+
 enum trap_err runner_run(struct runner *r, bool force, struct err_text *why)
 {
-    const struct fold_options options = { .as_of = { INT64_MAX } };
     struct fold_result folded = { 0 };
     bool changed, lists;
-    enum trap_err err = fold_run(r->fold, &options, &folded, why);
+    enum trap_err err = fold(r, &folded, why);
 
     lists = lists_changed(r);
     if (err != TRAP_OK) {

@@ -11,7 +11,8 @@
 
 struct export_scratch {
     char dir[PATH_TEXT_MAX];
-    struct store_db *hits, *visits, *derived;
+    struct store_db *hits, *visits, *acts, *derived;
+    struct taints *taints;
 };
 
 struct store_db *export_scratch_derived(struct export_scratch *s)
@@ -26,6 +27,8 @@ void export_scratch_close(struct export_scratch **s)
     if (*s == NULL)
         return;
     store_close(&(*s)->derived);
+    taints_free(&(*s)->taints);
+    store_close(&(*s)->acts);
     store_close(&(*s)->visits);
     store_close(&(*s)->hits);
     if ((*s)->dir[0] != '\0' && dir_remove((*s)->dir, &why) != TRAP_OK)
@@ -35,15 +38,19 @@ void export_scratch_close(struct export_scratch **s)
 }
 
 /* Hits before visits: an address that was shown is then never taken for forged. */
-static enum trap_err open_logs(const struct config *c, struct export_scratch *s, struct err_text *why)
+static enum trap_err open_logs(const struct config *c, wall_t as_of, struct export_scratch *s,
+                               struct err_text *why)
 {
     enum trap_err err = store_open(c->state_dir, STORE_HITS, STORE_READ, &s->hits, why);
 
     if (err == TRAP_OK)
         err = store_open(c->state_dir, STORE_VISITS, STORE_READ, &s->visits, why);
-    return err;
+    if (err == TRAP_OK)
+        err = store_open(c->state_dir, STORE_ACTS, STORE_READ, &s->acts, why);
+    return err == TRAP_OK ? taints_load(s->acts, as_of, &s->taints, why) : err;
 }
 
+/* Up to there, and no further. */
 static bool folded(struct store_db *derived, uint8_t node, enum record_log log, uint64_t last)
 {
     uint64_t mark = 0;
@@ -51,7 +58,7 @@ static bool folded(struct store_db *derived, uint8_t node, enum record_log log, 
     return derived_mark_get(derived, node, log, &mark) == TRAP_OK && mark == last;
 }
 
-/* Does the live derived.db hold the whole log, and nothing behind as_of? */
+/* Does the live derived.db hold the whole log, without what is tainted now, and nothing behind as_of? */
 static bool live_is_same(const struct config *c, const struct export_scratch *s, wall_t as_of)
 {
     uint64_t hits = 0, sessions = 0, visits = 0, erased;
@@ -67,7 +74,8 @@ static bool live_is_same(const struct config *c, const struct export_scratch *s,
            visit_bounds(s->visits, &visits, &erased) == TRAP_OK &&
            folded(derived, c->node_id, RECORD_HIT, hits) &&
            folded(derived, c->node_id, RECORD_SESSION, sessions) &&
-           folded(derived, c->node_id, RECORD_VISIT, visits) && derived_newest(derived, &newest) == TRAP_OK &&
+           folded(derived, c->node_id, RECORD_VISIT, visits) &&
+           folded(derived, 0, RECORD_TAINTS, taints_digest(s->taints)) && derived_newest(derived, &newest) == TRAP_OK &&
            newest.us <= as_of.us;
     store_close(&derived);
     return same;
@@ -77,7 +85,7 @@ static enum trap_err fold_all(const struct config *c, struct mint *mint, wall_t 
                               struct export_scratch *s, struct err_text *why)
 {
     const struct fold_node node = { c->node_id, s->hits, s->visits };
-    const struct fold_options options = { .as_of = as_of };
+    const struct fold_options options = { .as_of = as_of, .taints = s->taints };
     struct fold_result result;
     struct fold *fold = NULL;
     enum trap_err err = store_open(s->dir, STORE_DERIVED, STORE_CREATE, &s->derived, why);
@@ -110,7 +118,7 @@ enum trap_err export_scratch_open(const struct config *c, struct mint *mint, wal
         goto out;
     }
     memcpy(s->dir, dir, sizeof(s->dir));
-    err = open_logs(c, s, why);
+    err = open_logs(c, as_of, s, why);
     if (err == TRAP_OK)
         err = live_is_same(c, s, as_of) ? derived_copy(c->state_dir, s->dir, &s->derived, why)
                                         : fold_all(c, mint, as_of, s, why);

@@ -1,6 +1,5 @@
+#include "act_parts.h"
 #include "act_row.h"
-
-#include <store/act_log.h>
 
 static const char sql_last[] = "SELECT max(seq) FROM act";
 static const char sql_insert[] = "INSERT INTO act (seq, at_us, until_us, kind, subject, detail, who, why) "
@@ -9,6 +8,12 @@ static const char sql_each[] = "SELECT seq, at_us, until_us, kind, subject, deta
                                "WHERE seq > ?1 ORDER BY seq LIMIT ?2";
 static const char sql_each_rule[] = "SELECT seq, at_us, until_us, kind, subject, detail, who, why FROM act "
                                     "WHERE kind NOT IN (12, 13) AND seq > ?1 ORDER BY seq LIMIT ?2";
+static const char sql_revokes[] = "SELECT seq, at_us, until_us, kind, subject, detail, who, why FROM act "
+                                  "WHERE kind NOT IN (12, 13) AND kind = 8 AND seq > ?1 ORDER BY seq LIMIT ?2";
+static const char sql_few[] = "SELECT seq, at_us, until_us, kind, subject, detail, who, why FROM act "
+                              "WHERE kind NOT IN (12, 13) AND kind NOT IN (4, 5) AND seq > ?1 ORDER BY seq LIMIT ?2";
+_Static_assert(ACT_TRAP_ADD == 4 && ACT_TRAP_RETIRE == 5 && ACT_REVOKE == 8 && ACT_LOOKUP == 12 && ACT_EXTRACT == 13,
+               "the statements name kinds by number");
 static const char sql_last_rule[] = "SELECT max(seq) FROM act WHERE kind NOT IN (12, 13)";
 
 static enum trap_err newest(struct store_db *db, const char *sql, uint64_t *last_out)
@@ -79,9 +84,12 @@ enum trap_err act_append(struct store_db *db, struct act *acts, size_t n, struct
     return TRAP_OK;
 }
 
+enum { WALK_PAGE = 10000 };
+
 struct walk {
     act_fn *fn;
     void *arg;
+    uint64_t upto;
 };
 
 struct act act_of_row(sqlite3_stmt *st)
@@ -102,7 +110,7 @@ static enum trap_err give(struct store_db *db, sqlite3_stmt *st, void *arg)
     const struct act a = act_of_row(st);
 
     (void)db;
-    return w->fn(&a, w->arg);
+    return a.seq <= w->upto ? w->fn(&a, w->arg) : TRAP_OK;
 }
 
 static enum trap_err each(struct store_db *db, const char *sql, uint64_t after, uint32_t limit, struct walk *w,
@@ -118,7 +126,7 @@ static enum trap_err each(struct store_db *db, const char *sql, uint64_t after, 
 enum trap_err act_each(struct store_db *db, uint64_t after, uint32_t limit, act_fn *fn, void *arg,
                        uint64_t *last_out)
 {
-    struct walk w = { fn, arg };
+    struct walk w = { fn, arg, UINT64_MAX };
 
     return each(db, sql_each, after, limit, &w, last_out);
 }
@@ -126,7 +134,23 @@ enum trap_err act_each(struct store_db *db, uint64_t after, uint32_t limit, act_
 enum trap_err act_each_rule(struct store_db *db, uint64_t after, uint32_t limit, act_fn *fn, void *arg,
                             uint64_t *last_out)
 {
-    struct walk w = { fn, arg };
+    struct walk w = { fn, arg, UINT64_MAX };
 
     return each(db, sql_each_rule, after, limit, &w, last_out);
+}
+
+enum trap_err act_walk(struct store_db *db, enum act_choice choice, uint64_t upto, act_fn *fn, void *arg)
+{
+    static const char *const sql[] = { [ACT_CHOICE_ALL] = sql_each,
+                                       [ACT_CHOICE_REVOKES] = sql_revokes,
+                                       [ACT_CHOICE_FEW] = sql_few };
+    struct walk w = { fn, arg, upto };
+    uint64_t after = 0, before;
+    enum trap_err err;
+
+    do {
+        before = after;
+        err = db_each(db, sql[choice], &after, WALK_PAGE, give, &w);
+    } while (err == TRAP_OK && after != before && after < upto);
+    return err;
 }

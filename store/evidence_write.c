@@ -77,7 +77,7 @@ static void add(struct derived_batch *b, struct rows *rows, const void *row, siz
     memcpy((uint8_t *)rows->v + rows->n++ * size, row, size);
 }
 
-static void see_time(struct derived_batch *b, wall_t at)
+void derived_see(struct derived_batch *b, wall_t at)
 {
     if (at.us > b->newest.us)
         b->newest = at;
@@ -86,13 +86,13 @@ static void see_time(struct derived_batch *b, wall_t at)
 void derived_add_evidence(struct derived_batch *b, const struct evidence_row *r)
 {
     add(b, &b->evidence, r, sizeof *r);
-    see_time(b, r->last);
+    derived_see(b, r->last);
 }
 
 void derived_add_link(struct derived_batch *b, const struct link_row *r)
 {
     add(b, &b->links, r, sizeof *r);
-    see_time(b, r->last);
+    derived_see(b, r->last);
 }
 
 void derived_add_visitor(struct derived_batch *b, const struct visitor_row *r)
@@ -101,13 +101,13 @@ void derived_add_visitor(struct derived_batch *b, const struct visitor_row *r)
 
     add(b, &b->visitors, r, sizeof *r);
     add(b, &b->networks, &net, sizeof net);
-    see_time(b, r->last);
+    derived_see(b, r->last);
 }
 
 void derived_add_pending(struct derived_batch *b, const struct pending_row *r)
 {
     add(b, &b->pending, r, sizeof *r);
-    see_time(b, r->at);
+    derived_see(b, r->at);
 }
 
 void derived_drop_pending(struct derived_batch *b, uint8_t hit_node, uint64_t hit, uint32_t n)

@@ -13,6 +13,10 @@ static const char *const act_names[] = {
     [ACT_RETENTION] = "retention",
     [ACT_EPOCH] = "epoch",
     [ACT_LOOKUP] = "lookup",
+    [ACT_EXTRACT] = "extract",
+    [ACT_FORGET] = "forget",
+    [ACT_RESTORE] = "restore",
+    [ACT_SAVED] = "saved",
 };
 enum { ACT_KINDS = sizeof act_names / sizeof act_names[0] };
 

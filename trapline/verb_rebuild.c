@@ -17,18 +17,23 @@ static void progress(uint64_t done, uint64_t total, void *arg)
 static int rebuild(struct home *h, struct store_db *derived, uint32_t batch, bool json)
 {
     const struct fold_node node = { h->config->node_id, h->hits, h->visits };
-    const struct fold_options options = { .batch_max = batch, .as_of = { INT64_MAX }, .progress = progress };
+    struct fold_options options = { .batch_max = batch, .as_of = { INT64_MAX }, .progress = progress };
     struct fold_result r = { 0 };
     struct err_text why = { "" };
     struct fold *fold = NULL;
+    struct taints *taints = NULL;
     const mono_t start = mono_now();
-    enum trap_err err = derived_clear(derived);
+    enum trap_err err = taints_load(h->acts, options.as_of, &taints, &why);
 
+    options.taints = taints;
+    if (err == TRAP_OK)
+        err = derived_clear(derived);
     if (err == TRAP_OK)
         err = fold_new(h->config, h->mint, derived, &node, 1, &fold);
     if (err == TRAP_OK)
         err = fold_run(fold, &options, &r, &why);
     fold_free(&fold);
+    taints_free(&taints);
     if (isatty(STDERR_FILENO))
         fputs("\r\033[K", stderr);
     if (err != TRAP_OK)

@@ -88,6 +88,7 @@ void conf_allowed(const struct conf_key *key, struct buf *out)
         { CONF_U64, "a whole number", buf_add_u64 },
         { CONF_COUNT, "\"any\", or a whole number", buf_add_u64 },
         { CONF_SPAN, "a length of time like \"30s\", \"5m\", \"12h\" or \"7d\",", add_span },
+        { CONF_SPANS, "a length of time like \"12h\" or \"7d\",", add_span },
         { CONF_DELAY, "\"0\", or two lengths of time like \"10m-60m\", each", add_span },
         { CONF_SIZE, "a size like \"64k\" or \"10M\",", add_size },
         { CONF_MILLI, "a number with at most three decimals,", add_milli },

@@ -325,6 +325,21 @@ static enum trap_err check_lookup_url(const struct check *k)
     return TRAP_OK;
 }
 
+static enum trap_err default_lockout(const struct check *k)
+{
+    static const int days[] = { 1, 7, 30 };
+    struct spans *const l = &k->c->delist_lockout;
+
+    if (conf_is_set(k->r, "", 0, "delist_lockout"))
+        return TRAP_OK;
+    l->v = calloc(sizeof days / sizeof days[0], sizeof *l->v);
+    if (l->v == NULL)
+        return TRAP_ENOMEM;
+    for (; l->n < sizeof days / sizeof days[0]; l->n++)
+        l->v[l->n] = SPAN_D(days[l->n]);
+    return TRAP_OK;
+}
+
 static enum trap_err check_export(const struct check *k)
 {
     struct conf_export *const e = &k->c->export;
@@ -373,6 +388,8 @@ enum trap_err conf_check(struct config *c, const struct conf_reader *r, int *lin
         err = check_lookup_url(&k);
     if (err == TRAP_OK)
         err = default_hostname(&k);
+    if (err == TRAP_OK)
+        err = default_lockout(&k);
     if (err == TRAP_OK)
         err = check_export(&k);
     return err;

@@ -79,6 +79,14 @@ static const struct conf_key top_keys[] = {
           "How much is written to standard error."),
     KEY("trap_file", CONF_PATH, "", 0, PATH_MAX_BYTES, config, trap_file,
         "File with more static traps, one \"ADDRESS CLASS\" a line."),
+    KEY("trap_conditioning", CONF_SPAN, "0", 0, 3650 * MS_D, config, trap_conditioning,
+        "How long a recycled trap that is added by command refuses mail like an unknown recipient, so that "
+        "whoever looks after his list takes it off; a year is good practice."),
+    KEY("trap_observing", CONF_SPAN, "0", 0, 3650 * MS_D, config, trap_observing,
+        "How long it then takes mail that lists nobody, for you to look at."),
+    KEY("delist_lockout", CONF_SPANS, NULL, 0, 3650 * MS_D, config, delist_lockout,
+        "After the first, second, ... removal of an address within a year the listed cannot ask for the next "
+        "one themselves for so long; the last span counts for all later ones. Without this key: 1d, 7d, 30d."),
     KEY("never_list", CONF_PREFIXES, NULL, 0, 0, config, never_list,
         "Networks that are never listed: your own, your customers'. Special-use networks, proxy_from, "
         "xclient_from, xforward_from and trusted_proxies never are, anyway."),
@@ -292,6 +300,9 @@ static const struct conf_key policy_keys[] = {
     KEY("escalate", CONF_ESCALATIONS, NULL, 2, 1000000, conf_policy, escalate,
         "When a network is listed for its members, in zones of the kind \"nets\" only: while so many of them are listed. "
         "Members are listed senders (IPv4 /32, IPv6 /64), or networks that a row before makes."),
+    WORDS("submissions", CONF_BOOL, NULL, off_on, conf_policy, submissions,
+          "With \"on\" what a trusted person submits (`trapline submit`) is listed until its end, without evidence of "
+          "ours; never past the never-list."),
 };
 
 /* The order is that of enum weight_class. */

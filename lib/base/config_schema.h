@@ -36,6 +36,7 @@ enum conf_type {
     CONF_LOCALS,    /* struct strings: local parts, lower case */
     CONF_ENDPOINTS, /* struct endpoints */
     CONF_PREFIXES,  /* struct prefix_set */
+    CONF_SPANS,     /* struct spans */
     CONF_TRUSTED,   /* struct prefix_set whose members may name another client: nothing wide */
     CONF_ESCALATIONS, /* struct conf_escalations */
     CONF_TYPES

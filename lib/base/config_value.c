@@ -131,6 +131,18 @@ static enum trap_err append_escalation(void *at, const union conf_value *v)
     return TRAP_OK;
 }
 
+static enum trap_err append_span(void *at, const union conf_value *v)
+{
+    struct spans *const list = at;
+    span_t *const grown = reallocarray(list->v, list->n + 1, sizeof *grown);
+
+    if (grown == NULL)
+        return TRAP_ENOMEM;
+    list->v = grown;
+    grown[list->n++] = v->span[0];
+    return TRAP_OK;
+}
+
 static enum trap_err append_prefix(void *at, const union conf_value *v)
 {
     return prefix_set_add(at, v->prefix);
@@ -170,6 +182,13 @@ static void free_escalations(void *at)
     free(list->v);
     *list = (struct conf_escalations){ 0 };
 }
+static void free_spans(void *at)
+{
+    struct spans *const list = at;
+
+    free(list->v);
+    *list = (struct spans){ 0 };
+}
 static void free_prefixes(void *at)
 {
     prefix_set_free(at);
@@ -204,6 +223,7 @@ static const struct {
     [CONF_LOCALS] = { append_name, free_strings, true },
     [CONF_ENDPOINTS] = { append_endpoint, free_endpoints, true },
     [CONF_PREFIXES] = { append_prefix, free_prefixes, true },
+    [CONF_SPANS] = { append_span, free_spans, true },
     [CONF_TRUSTED] = { append_prefix, free_prefixes, true },
     [CONF_ESCALATIONS] = { append_escalation, free_escalations, true },
 };

@@ -94,7 +94,7 @@ static enum trap_err on_visit(const struct visit *v, void *arg)
 {
     struct walk *w = arg;
 
-    return takes(w, v->seq, v->at) ? fold_visit(w->fold, v) : TRAP_OK;
+    return takes(w, v->seq, v->at) ? fold_visit(w->fold, w->node->node, v) : TRAP_OK;
 }
 
 static enum trap_err on_hit(const struct hit *h, void *arg)
@@ -174,11 +174,13 @@ static enum trap_err is_outgrown(struct fold *f, const struct node_view *v, wall
 /* What cannot be folded on top of what is there. */
 static enum trap_err check_marks(struct fold *f, wall_t as_of, bool *outgrown_out, struct err_text *why)
 {
-    uint64_t cut = 0;
+    uint64_t cut = 0, left_out = 0;
     wall_t newest = { 0 };
     bool outgrown = false;
     enum trap_err err = derived_mark_get(f->derived, CUT_NODE, RECORD_CUT, &cut);
 
+    if (err == TRAP_OK)
+        err = derived_mark_get(f->derived, CUT_NODE, RECORD_TAINTS, &left_out);
     if (err == TRAP_OK)
         err = derived_newest(f->derived, &newest);
     for (size_t i = 0; i < f->node_count && err == TRAP_OK; i++)
@@ -192,7 +194,7 @@ static enum trap_err check_marks(struct fold *f, wall_t as_of, bool *outgrown_ou
             why, "evidence as of a moment needs an empty derived database of its own, in a scratch folder");
         return TRAP_EINVAL;
     }
-    *outgrown_out = newest.us > 0 && outgrown;
+    *outgrown_out = newest.us > 0 && (outgrown || left_out != taints_digest(f->taints));
     return TRAP_OK;
 }
 
@@ -222,6 +224,8 @@ static enum trap_err mark_view(struct fold *f, wall_t as_of)
         err = mark_epochs(f, &f->node[i]);
     if (as_of.us != INT64_MAX)
         derived_mark(f->batch, (struct record_id){ CUT_NODE, RECORD_CUT, 1 });
+    if (f->taints != NULL)
+        derived_mark(f->batch, (struct record_id){ CUT_NODE, RECORD_TAINTS, taints_digest(f->taints) });
     return err;
 }
 
@@ -305,6 +309,7 @@ enum trap_err fold_run(struct fold *f, const struct fold_options *o, struct fold
         err_text_set(why, "cannot read the log: %s", err_name(err));
         return err;
     }
+    f->taints = o->taints;
     err = check_marks(f, o->as_of, &outgrown, why);
     if (err != TRAP_OK)
         return err;

@@ -8,6 +8,9 @@ struct contribution {
     uint64_t source;
     uint8_t klass;
     bool already; /* added when the hit was folded first */
+    bool tainted; /* adds nothing */
+    bool waits;   /* nothing can be said yet; only wait_for is set */
+    struct mint_ref wait_for;
     bool linked;
     uint8_t node, slot; /* of the visit, where linked */
     struct visit visit;
@@ -29,14 +32,69 @@ static uint64_t visit_source(uint8_t node, const struct visit *v)
     return (v->flags & VISIT_BATCH) != 0 ? source_of_batch(node, v->seq) : source_of_network(v->client);
 }
 
-enum trap_err fold_visit(struct fold *f, const struct visit *v)
+enum trap_err fold_visit(struct fold *f, uint8_t node, const struct visit *v)
 {
     /* Whether its page went out in time is not asked: that is written later, and a visit is a visit. */
     f->result.visits++;
+    if (taints_visit(f->taints, node, v)) {
+        f->result.tainted++;
+        derived_see(f->batch, v->at);
+        return TRAP_OK;
+    }
     if ((v->flags & VISIT_BATCH) == 0)
         derived_add_visitor(
             f->batch,
             &(struct visitor_row){ .client = ip_key(v->client), .count = 1, .first = v->at, .last = v->at });
+    return TRAP_OK;
+}
+
+/* ---- taints ---- */
+
+struct texts {
+    const struct taints *taints;
+    struct taint_mail *mail;
+    bool tainted;
+};
+
+static enum trap_err match_with_texts(const struct visit *v, void *arg)
+{
+    struct texts *t = arg;
+
+    t->mail->visit = v;
+    t->tainted = taints_mail(t->taints, t->mail);
+    t->mail->visit = NULL;
+    return TRAP_OK;
+}
+
+/* What is known from the mail alone is asked before the address is looked at: the answer must not depend on
+ * whether its visit has arrived. */
+static bool mail_tainted(const struct fold *f, uint8_t node, wall_t at, struct bytes address)
+{
+    return taints_mail(f->taints, &(struct taint_mail){ .sink_node = node, .at = at, .address = address });
+}
+
+/* The same when its visit is decided. */
+static enum trap_err visit_tainted(struct fold *f, uint8_t node, const struct hit *h, struct bytes address,
+                                   const struct identified *id, bool *out)
+{
+    const bool resolved = id->trace.outcome == TRACE_RESOLVED;
+    struct taint_mail m = { .sink_node = node, .at = h->at, .address = address };
+
+    if (f->taints == NULL || !(resolved || id->trace.outcome == TRACE_AGED))
+        return TRAP_OK;
+    m.visit_node = id->trace.ref.node;
+    m.slot = id->trace.ref.slot;
+    m.visit_seq = resolved ? id->visit.seq : 0;
+    m.visit = resolved ? &id->visit : NULL;
+    if (resolved && taints_need_texts(f->taints)) {
+        struct texts t = { f->taints, &m, false };
+        const enum trap_err err =
+            visit_get(fold_node_view(f, m.visit_node)->visits, m.visit_seq, match_with_texts, &t);
+
+        *out = t.tainted;
+        return err;
+    }
+    *out = taints_mail(f->taints, &m);
     return TRAP_OK;
 }
 
@@ -77,19 +135,20 @@ static void take_identified(struct fold *f, const struct hit *h, const struct id
     }
 }
 
-/* *wait_out: nothing can be said yet, *c is not set. */
-static enum trap_err judge_rcpt(struct fold *f, const struct hit *h, size_t i, struct contribution *c,
-                                struct mint_ref *wait_out, bool *waits_out)
+static enum trap_err judge_rcpt(struct fold *f, uint8_t node, const struct hit *h, size_t i,
+                                struct contribution *c)
 {
     const struct hit_rcpt *r = &h->rcpts[i];
     const uint8_t klass = r->klass & RCPT_CLASS_MASK;
     struct identified id;
     enum trap_err err;
 
-    *waits_out = false;
     *c = (struct contribution){ 0 };
     if (klass == 0 || klass >= sizeof classes)
         return TRAP_ECORRUPT;
+    c->tainted = mail_tainted(f, node, h->at, r->address);
+    if (c->tainted)
+        return TRAP_OK;
     if (klass != RCPT_MINTED && klass != RCPT_GUESS) {
         const bool all = (r->klass & RCPT_CATCHALL) != 0;
         f->result.static_traps++;
@@ -102,13 +161,16 @@ static enum trap_err judge_rcpt(struct fold *f, const struct hit *h, size_t i, s
         return err;
     /* The sink knew the key of an epoch or node that we have not heard of: its visits will tell. */
     const bool unread = klass == RCPT_MINTED && !id.trace.minted;
-    *waits_out = unread || id.trace.outcome == TRACE_PENDING;
-    *wait_out = id.trace.ref;
-    if (*waits_out)
+    c->waits = unread || id.trace.outcome == TRACE_PENDING;
+    c->wait_for = id.trace.ref;
+    if (c->waits) {
         f->result.pending++;
-    else
+        return TRAP_OK;
+    }
+    err = visit_tainted(f, node, h, r->address, &id, &c->tainted);
+    if (err == TRAP_OK && !c->tainted)
         take_identified(f, h, &id, domain_of(r->address), c);
-    return TRAP_OK;
+    return err;
 }
 
 /* ---- rows ---- */
@@ -258,19 +320,22 @@ enum trap_err fold_hit(struct fold *f, uint8_t node, const struct hit *h, const 
         const bool already = waiting != NULL && old == NULL;
         const struct fold_result so_far = f->result;
         struct contribution *c = &f->work[n];
-        struct mint_ref ref = { 0 };
-        bool waits = false;
-        err = judge_rcpt(f, h, i, c, &ref, &waits);
-        if (already || (waits && old != NULL))
+        err = judge_rcpt(f, node, h, i, c);
+        if (already || (c->waits && old != NULL))
             f->result = so_far; /* was counted when it was folded, or when it began to wait */
-        if (err != TRAP_OK || (waits && already))
+        if (err != TRAP_OK || (c->waits && already))
             continue;
-        if (waits) {
-            let_wait(f, node, h, i, old, ref);
+        if (c->waits) {
+            let_wait(f, node, h, i, old, c->wait_for);
             continue;
         }
         if (old != NULL)
             derived_drop_pending(f->batch, node, h->seq, (uint32_t)i);
+        if (c->tainted) {
+            f->result.tainted += !already;
+            derived_see(f->batch, h->at);
+            continue;
+        }
         c->already = already;
         n++;
     }
@@ -297,6 +362,9 @@ enum trap_err fold_orphan(struct fold *f, const struct pending_row *p)
     if (id.trace.outcome == TRACE_FORGED)
         return TRAP_OK;
     f->work[0] = (struct contribution){ 0 };
+    err = visit_tainted(f, p->hit_node, &h, bytes_of(NULL, 0), &id, &f->work[0].tainted);
+    if (err != TRAP_OK || f->work[0].tainted)
+        return err;
     take_identified(f, &h, &id, bytes_of(NULL, 0), &f->work[0]);
     emit(f, p->hit_node, &h, 1);
     return TRAP_OK;
@@ -314,6 +382,11 @@ enum trap_err fold_session(struct fold *f, uint8_t node, const struct session_re
         return TRAP_OK;
     if (klass == 0 || klass >= sizeof classes)
         return TRAP_ECORRUPT;
+    if (mail_tainted(f, node, s->at, s->attempt_address)) {
+        f->result.tainted++;
+        derived_see(f->batch, s->at);
+        return TRAP_OK;
+    }
     /* No visit is looked for: nothing was mailed, and an attempt shows no source (policy). */
     c.source = source_of_name(one_trap ? SOURCE_TRAP : SOURCE_DOMAIN,
                            one_trap ? s->attempt_address : domain_of(s->attempt_address));

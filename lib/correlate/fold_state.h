@@ -25,6 +25,7 @@ struct fold {
     struct domain_slot domains[DOMAIN_CACHE_SLOTS];
     struct visit_cache cache;
     struct derived_batch *batch;
+    const struct taints *taints; /* of the run at hand; NULL: none */
     struct fold_result result;
     struct contribution *work; /* of the hit at hand */
     size_t work_cap;
@@ -49,7 +50,7 @@ TRAP_NODISCARD enum trap_err identify_ref(struct fold *f, struct mint_ref ref, w
                                           struct identified *out);
 
 /* ---- fold_hit.c ---- */
-TRAP_NODISCARD enum trap_err fold_visit(struct fold *f, const struct visit *v);
+TRAP_NODISCARD enum trap_err fold_visit(struct fold *f, uint8_t node, const struct visit *v);
 /* What was pending of a hit until now; all its other recipients are folded already. NULL: the hit is new. */
 struct waiting {
     const struct pending_row *row;

@@ -282,16 +282,17 @@ enum trap_err rule_sender(struct rule *r, struct prefix sender, const struct evi
 
 /* ---- one sender, for explain and trace ---- */
 
-static void apply_deny(const struct rule *rule, struct prefix sender, struct verdict *v)
+static void apply_acts(const struct rule *rule, struct prefix sender, struct verdict *v)
 {
-    const struct act_prefix *deny = rule_denied(rule, sender);
+    const struct act_prefix *deny = rule_denied(rule, sender), *submit = rule_submitted(rule, sender);
+    const struct act_prefix *act = deny != NULL ? deny : v->state != VERDICT_LISTED ? submit : NULL;
 
-    if (deny == NULL)
+    if (act == NULL)
         return;
     v->state = VERDICT_LISTED;
-    v->reason = LISTING_DENY;
-    v->since = deny->at;
-    v->until = deny->until.us == 0 ? LISTING_NO_END : deny->until;
+    v->reason = act == deny ? LISTING_DENY : LISTING_SUBMIT;
+    v->since = act->at;
+    v->until = act->until.us == 0 ? LISTING_NO_END : act->until;
 }
 
 struct collect {
@@ -323,7 +324,7 @@ enum trap_err policy_sender(const struct policy_env *env, struct prefix sender,
     if (err == TRAP_OK)
         err = rule_sender(&rule, sender, rows, n, pending.v, pending.n, out);
     if (err == TRAP_OK)
-        apply_deny(&rule, sender, out);
+        apply_acts(&rule, sender, out);
     pending_set_free(&pending);
     rule_free(&rule);
     return err;

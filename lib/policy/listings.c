@@ -97,16 +97,16 @@ static enum trap_err on_sender(struct prefix sender, const struct evidence_row *
 
 /* A prefix around the IPv4-mapped block becomes what it has beside it (prefix_set.h), so that all candidates
  * stand in order. */
-static enum trap_err add_deny(const struct policy_env *env, const struct act_prefix *deny,
-                              struct candidates *out)
+static enum trap_err add_act(const struct policy_env *env, const struct act_prefix *act, uint8_t reason,
+                             struct candidates *out)
 {
-    struct verdict v = { .state = VERDICT_LISTED, .reason = LISTING_DENY, .since = deny->at };
+    struct verdict v = { .state = VERDICT_LISTED, .reason = reason, .since = act->at };
     struct prefix_set parts;
     enum trap_err err;
 
     prefix_set_init(&parts);
-    err = prefix_set_add(&parts, deny->prefix);
-    v.until = deny->until.us == 0 ? LISTING_NO_END : deny->until;
+    err = prefix_set_add(&parts, act->prefix);
+    v.until = act->until.us == 0 ? LISTING_NO_END : act->until;
     for (size_t i = 0; i < parts.n && err == TRAP_OK; i++) {
         v.saved_by = lists_find(env->lists, parts.v[i], false, &v.saved);
         err = add_verdict(out, parts.v[i], &v);
@@ -115,13 +115,15 @@ static enum trap_err add_deny(const struct policy_env *env, const struct act_pre
     return err;
 }
 
-static enum trap_err add_denies(const struct policy_env *env, struct candidates *out)
+static enum trap_err add_acts(const struct policy_env *env, struct candidates *out)
 {
     const struct acts_view *acts = env->acts;
     enum trap_err err = TRAP_OK;
 
     for (size_t i = 0; acts != NULL && i < acts->deny_count && err == TRAP_OK; i++)
-        err = add_deny(env, &acts->deny[i], out);
+        err = add_act(env, &acts->deny[i], LISTING_DENY, out);
+    for (size_t i = 0; acts != NULL && env->policy->submissions && i < acts->submit_count && err == TRAP_OK; i++)
+        err = add_act(env, &acts->submit[i], LISTING_SUBMIT, out);
     return err;
 }
 
@@ -138,7 +140,7 @@ static enum trap_err collect_senders(struct rule *rule, struct candidates *out)
     while (err == TRAP_OK && s.next < s.pending.n)
         err = judge_sender(&s, s.pending.v[s.next].sender, NULL, 0);
     if (err == TRAP_OK)
-        err = add_denies(rule->env, out);
+        err = add_acts(rule->env, out);
     pending_set_free(&s.pending);
     return err;
 }
@@ -166,12 +168,18 @@ static enum trap_err on_harvester(struct prefix harvester, const struct link_row
 
 #define THREE_WAY(a, b) (((a) > (b)) - ((a) < (b)))
 
-/* By prefix; of equal ones the operator's act first, and of two acts the one that lasts longer. */
+/* Of equal prefixes: what is said of the listing. */
+static int rank(uint8_t reason)
+{
+    return reason == LISTING_DENY ? 0 : reason == LISTING_EVIDENCE ? 1 : 2;
+}
+
+/* By prefix; of equal ones the operator's `deny` first, then evidence; of two acts the one that lasts longer. */
 static int by_prefix(const void *a, const void *b)
 {
     const struct listing *x = &((const struct candidate *)a)->listing,
                          *y = &((const struct candidate *)b)->listing;
-    const int orders[] = { prefix_cmp(x->key, y->key), THREE_WAY(y->reason, x->reason),
+    const int orders[] = { prefix_cmp(x->key, y->key), THREE_WAY(rank(x->reason), rank(y->reason)),
                            THREE_WAY(y->until.us, x->until.us), THREE_WAY(x->since.us, y->since.us) };
 
     for (size_t i = 0; i < sizeof orders / sizeof orders[0]; i++)
@@ -228,8 +236,13 @@ static enum trap_err subtract(const struct candidates *c, const struct prefix_se
             out->v[out->n++].prefix = pieces.v[k];
         }
         if (one->saved_by != LIST_COUNT)
-            out->saves[out->save_count++] =
-                (struct listing_save){ .key = one->listing.key, .entry = one->saved, .by = one->saved_by };
+            out->saves[out->save_count++] = (struct listing_save){ .key = one->listing.key,
+                                                                   .entry = one->saved,
+                                                                   .by = one->saved_by,
+                                                                   .reason = one->listing.reason,
+                                                                   .since = one->listing.since,
+                                                                   .until = one->listing.until,
+                                                                   .messages = one->listing.messages };
     }
     prefix_set_free(&pieces);
     return err;
@@ -306,7 +319,8 @@ const char *listing_kind_name(enum listing_kind kind)
 }
 
 static const char *const reason_names[] = {
-    [LISTING_EVIDENCE] = "evidence", [LISTING_DENY] = "deny", [LISTING_MEMBERS] = "members"
+    [LISTING_EVIDENCE] = "evidence", [LISTING_DENY] = "deny", [LISTING_MEMBERS] = "members",
+    [LISTING_SUBMIT] = "submit"
 };
 
 const char *listing_reason_name(enum listing_reason reason)

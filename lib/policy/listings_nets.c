@@ -112,7 +112,9 @@ static int by_prefix(const void *a, const void *b)
 /* What one network becomes after the set difference. */
 static enum trap_err add_listing(const struct policy_env *env, const struct member *m, struct listings *out, size_t *cap)
 {
-    struct listing_save save = { .key = m->prefix };
+    struct listing_save save = {
+        .key = m->prefix, .reason = LISTING_MEMBERS, .since = m->since, .until = m->until
+    };
     struct prefix_set pieces;
     enum trap_err err;
 

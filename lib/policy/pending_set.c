@@ -3,11 +3,20 @@
 
 #include <stdlib.h>
 
+/* The fold has left out what is tainted by the mail alone. Of the visit nothing is known but its node, which may
+ * turn out to be another one: so it is asked here, where it changes nothing that is on record. */
+static bool is_tainted(const struct rule *r, const struct pending_row *p)
+{
+    const struct taint_mail m = { .sink_node = p->hit_node, .at = p->at, .visit_node = p->node, .slot = p->slot };
+
+    return r->env->acts != NULL && taints_mail(r->env->acts->taints, &m);
+}
+
 enum trap_err pending_set_add(struct pending_set *s, const struct rule *r, const struct pending_row *p)
 {
     const wall_t counts = wall_add(p->at, POLICY_PENDING_AGE);
 
-    if (counts.us > r->env->as_of.us)
+    if (counts.us > r->env->as_of.us || is_tainted(r, p))
         return TRAP_OK;
     if (s->n == s->cap) {
         const size_t cap = s->cap == 0 ? 16 : s->cap * 2;

@@ -118,6 +118,9 @@ void policy_text(const struct conf_policy *p, struct buf *out)
     buf_add_str(out, "\n");
     add_harvesters(p, out);
     add_networks(p, out);
+    if (p->submissions)
+        buf_add_str(out, "\nA trusted person may submit an address or a network, with a reason and an end; it is "
+                         "listed until then, without evidence of ours.\n");
     buf_add_str(out, "\nNever listed: special-use addresses (IANA), the operator's never-list, the ranges of "
                      "guarded mail providers, and what "
                      "an operator allowed.\nAll that counts is evidence on record; asking for removal makes "

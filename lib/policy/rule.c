@@ -124,12 +124,25 @@ bool rule_delisted(const struct rule *r, struct prefix key, wall_t last)
     return false;
 }
 
+static const struct act_prefix *find_act(const struct act_prefix *v, size_t n, struct prefix key)
+{
+    for (size_t i = 0; i < n; i++)
+        if (share(v[i].prefix, key))
+            return &v[i];
+    return NULL;
+}
+
 const struct act_prefix *rule_denied(const struct rule *r, struct prefix key)
 {
     const struct acts_view *acts = r->env->acts;
 
-    for (size_t i = 0; acts != NULL && i < acts->deny_count; i++)
-        if (share(acts->deny[i].prefix, key))
-            return &acts->deny[i];
-    return NULL;
+    return acts == NULL ? NULL : find_act(acts->deny, acts->deny_count, key);
+}
+
+const struct act_prefix *rule_submitted(const struct rule *r, struct prefix key)
+{
+    const struct acts_view *acts = r->env->acts;
+
+    return acts == NULL || !r->env->policy->submissions ? NULL
+                                                         : find_act(acts->submit, acts->submit_count, key);
 }

@@ -73,5 +73,7 @@ span_t rule_offset(const struct rule *r, struct prefix key);
 bool rule_delisted(const struct rule *r, struct prefix key, wall_t last);
 /* The act `deny` that shares addresses with key, or NULL. */
 const struct act_prefix *rule_denied(const struct rule *r, struct prefix key);
+/* The same for `submit`; NULL also where the policy takes no submissions. */
+const struct act_prefix *rule_submitted(const struct rule *r, struct prefix key);
 
 #endif

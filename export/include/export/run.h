@@ -50,7 +50,7 @@ void export_datasets_free(const struct plan *plan, struct publish_dataset **v);
 
 /* ---- evidence as of a moment ---- */
 
-/* A derived.db of everything up to as_of, in a new directory under `parent`, without touching the
+/* A derived.db of everything up to as_of, without what acts of taint up to then name, in a new directory under `parent`, without touching the
  * installation's own: a copy where that is the same, else a fold from the beginning. Closing it removes the
  * directory. */
 struct export_scratch;

@@ -24,6 +24,7 @@ enum record_log {
     /* Not logs: further marks of derived.db (evidence.h), a node each. */
     RECORD_EPOCHS = 5, /* seq: the newest epoch whose addresses were looked for; every node that the fold knows has it */
     RECORD_CUT = 6,    /* seq 1: made by a fold that left out what was later than its as_of */
+    RECORD_TAINTS = 8, /* of node 0. seq: taints_digest() of what was left out; other taints: folded from the begin */
     RECORD_OUTRUN = 7  /* seq: time (us) of the newest record that was folded before RECORD_EPOCHS had its value */
 };
 struct record_id {
@@ -185,7 +186,11 @@ enum act_kind {
     ACT_KEYS_EXPORTED = 9,
     ACT_RETENTION = 10, /* subject = log; detail = sequence up to which records were erased */
     ACT_EPOCH = 11,     /* subject = node; detail = new epoch */
-    ACT_LOOKUP = 12     /* traplook's; subject and detail: store/lookup.h */
+    ACT_LOOKUP = 12,    /* traplook's; subject and detail: store/lookup.h */
+    ACT_EXTRACT = 13,   /* subject = node/hit; detail = extract of its sample */
+    ACT_FORGET = 14,    /* subject = prefix or domain */
+    ACT_RESTORE = 15,
+    ACT_SAVED = 16      /* not written: who was saved is computed */
 };
 const char *act_kind_name(enum act_kind k);
 TRAP_NODISCARD enum trap_err act_kind_parse(struct bytes in, enum act_kind *out);

@@ -37,6 +37,10 @@ struct strings {
     char **v;
     size_t n;
 };
+struct spans {
+    span_t *v;
+    size_t n;
+};
 
 struct conf_trap_domain {
     char *name;              /* lower case, no trailing dot */
@@ -138,6 +142,7 @@ struct conf_policy {
     span_t visit_age_max;            /* harvesters block */
     uint32_t harvester_senders_min, harvester_addresses_min; /* either is enough */
     struct conf_escalations escalate;
+    bool submissions;                /* acts `submit` list */
 };
 
 enum zone_kind { ZONE_SENDERS4, ZONE_SENDERS6, ZONE_SENDERS, ZONE_HARVESTERS, ZONE_COMBINED, ZONE_NETS };
@@ -187,6 +192,8 @@ struct config {
     struct conf_trap *traps;
     size_t trap_count;
     char *trap_file;                 /* more static traps: `address class` a line */
+    span_t trap_conditioning, trap_observing; /* of recycled traps that are added by command; 0 = armed at once */
+    struct spans delist_lockout;     /* after the first, second, … removal within a year */
     struct conf_site *sites;
     size_t site_count;
     struct conf_web web;

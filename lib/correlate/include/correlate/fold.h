@@ -12,6 +12,9 @@
  * Cut:     as_of leaves out records later than it (INT64_MAX: none): the result is that of a log that ends
  *          then. A hit whose visit is later than as_of meets a visit that has not arrived. Only on an empty
  *          derived.db, and nothing can be folded on top of it afterwards: TRAP_EINVAL otherwise.
+ * Taints:  what they name adds nothing. A set of taints other than that of the rows on record clears derived,
+ *          and the run folds from the begin: the rows are those of a log without what is tainted
+ *          (docs/adr/0022).
  * Visitors: a visit counts whether or not its page went out in time, because that is written later.
  * Errors:  those of the store; TRAP_ECORRUPT for a record of no known class. What was committed stays, the
  *          next run goes on.
@@ -24,6 +27,7 @@
 #include <base/config.h>
 #include <mail/mint.h>
 #include <store/evidence.h>
+#include <store/taint.h>
 
 struct fold_node {
     uint8_t node;
@@ -37,12 +41,14 @@ void fold_free(struct fold **f);
 struct fold_options {
     uint32_t batch_max; /* records in one transaction, 0 = default (10,000; up to 200,000 when many wait) */
     wall_t as_of;
+    const struct taints *taints; /* as of as_of; NULL: none */
     void (*progress)(uint64_t done, uint64_t total, void *arg); /* may be NULL */
     void *progress_arg;
 };
 struct fold_result {
     uint64_t visits, hits, sessions; /* records folded by this call */
     uint64_t resolved, aged, pending, forged, static_traps, guesses, attempts, tests;
+    uint64_t tainted; /* visits, recipients and attempts that were left out */
 };
 /* Folds whatever is new. */
 TRAP_NODISCARD enum trap_err fold_run(struct fold *f, const struct fold_options *o, struct fold_result *out,

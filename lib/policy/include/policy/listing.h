@@ -40,7 +40,7 @@ struct policy_env {
 /* `until` of an act `deny` without an end. */
 #define LISTING_NO_END ((wall_t){ INT64_MAX })
 
-enum listing_reason { LISTING_EVIDENCE = 1, LISTING_DENY = 2, LISTING_MEMBERS = 3 };
+enum listing_reason { LISTING_EVIDENCE = 1, LISTING_DENY = 2, LISTING_MEMBERS = 3, LISTING_SUBMIT = 4 };
 enum verdict_state {
     VERDICT_NOTHING, /* no evidence */
     VERDICT_BELOW,   /* a condition is missing: see the numbers */
@@ -68,8 +68,9 @@ struct verdict {
     struct prefix saved;         /* entry of the list that keeps (part of) it off, with saved_by */
     enum list_name saved_by;     /* LIST_COUNT: none */
 };
-/* An act `deny` that shares addresses with the key gives LISTED with reason DENY, whatever the evidence; a
- * list that saves does not change the state. The key is an ip_key(). */
+/* An act `deny` that shares addresses with the key gives LISTED with reason DENY, whatever the evidence; an act
+ * `submit` with reason SUBMIT, where the policy takes submissions and nothing else lists the key; a list that
+ * saves does not change the state. The key is an ip_key(). */
 TRAP_NODISCARD enum trap_err policy_sender(const struct policy_env *env, struct prefix sender,
                                            const struct evidence_row *rows, size_t n, struct verdict *out);
 TRAP_NODISCARD enum trap_err policy_harvester(const struct policy_env *env, struct prefix harvester,
@@ -94,6 +95,9 @@ struct listing {
 struct listing_save {
     struct prefix key, entry;
     enum list_name by;
+    uint8_t reason;      /* of the listing that there would be, and its times */
+    wall_t since, until;
+    uint64_t messages;
 };
 struct listings {
     struct listing *v; /* in prefix order, disjoint */
@@ -102,8 +106,8 @@ struct listings {
     size_t save_count;
     bool guard_missing; /* senders: nothing was computed and nothing may be published */
 };
-/* An act `deny` lists the prefix that it names, and swallows what lies inside. lists and derived are
- * needed. */
+/* An act `deny`, and an act `submit` where the policy takes submissions, lists the prefix that it names, and
+ * swallows what lies inside. lists and derived are needed. */
 enum listing_kind {
     LISTINGS_SENDERS,
     LISTINGS_HARVESTERS,

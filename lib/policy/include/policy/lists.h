@@ -16,11 +16,12 @@
 #include <base/config.h>
 #include <base/prefix_set.h>
 #include <store/act_log.h>
+#include <store/taint.h>
 
 enum list_name { LIST_SPECIAL_USE, LIST_NEVER, LIST_ALLOW, LIST_GUARD, LIST_DNSWL, LIST_CRAWLERS, LIST_COUNT };
 const char *list_name(enum list_name n);
 
-struct acts_view; /* acts in force at as_of: allows, denies, delists; revoked and ended ones left out */
+struct acts_view; /* acts in force at as_of; those taken back and ended left out */
 struct lists {
     struct prefix_set set[LIST_COUNT];      /* [LIST_SPECIAL_USE] unused: special_use() */
     struct prefix_set forbidden;            /* senders: all but the crawlers */
@@ -66,12 +67,13 @@ struct act_found_list {
     size_t n;
 };
 struct acts_view {
-    struct act_prefix *allow, *deny, *delist;
-    size_t allow_count, deny_count, delist_count;
+    struct act_prefix *allow, *deny, *delist, *submit;
+    size_t allow_count, deny_count, delist_count, submit_count;
     struct act_range *ranges;
     size_t range_count;
     wall_t ranges_newest; /* us = 0: no provider was ever resolved */
     struct act_found_list crawlers, whitelisted;
+    struct taints *taints; /* for what is pending (rule.h); all else the fold leaves out. NULL: none */
 };
 TRAP_NODISCARD enum trap_err acts_view_load(struct store_db *acts, wall_t as_of, struct acts_view *out,
                                             struct err_text *why);
