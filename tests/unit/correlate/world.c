@@ -234,6 +234,7 @@ void world_begin(struct world *w, const struct story *s, bool turned)
     assert_trap_ok(dir_make(w->second, 0700, &why), why);
     assert_trap_ok(store_create_all(w->second, 2, &why), why);
     assert_trap_ok(store_open(w->dir, STORE_DERIVED, STORE_WRITE, &w->derived, &why), why);
+    assert_trap_ok(store_open(w->dir, STORE_ACTS, STORE_WRITE, &w->acts, &why), why);
     for (uint8_t i = 0; i < WORLD_NODES; i++) {
         assert_trap_ok(store_open(node_dir(w, (uint8_t)(i + 1)), STORE_HITS, STORE_READ, &w->hits[i], &why),
                        why);
@@ -250,6 +251,8 @@ void world_end(struct world *w)
 
     fold_free(&w->fold);
     store_close(&w->derived);
+    store_close(&w->acts);
+    taints_free(&w->taints);
     for (size_t i = 0; i < WORLD_NODES; i++) {
         store_close(&w->hits[i]);
         store_close(&w->visits[i]);
@@ -398,9 +401,20 @@ void world_write_all(struct world *w)
     }
 }
 
+uint64_t world_act(struct world *w, enum act_kind kind, const char *subject, wall_t at)
+{
+    struct act act = { .kind = (uint8_t)kind, .at = at, .subject = bytes_str(subject), .who = BYTES("test") };
+    struct err_text why = { "" };
+
+    assert_trap_ok(act_append(w->acts, &act, 1, &why), why);
+    taints_free(&w->taints);
+    assert_trap_ok(taints_load(w->acts, (wall_t){ INT64_MAX }, &w->taints, &why), why);
+    return act.seq;
+}
+
 struct fold_result world_fold(struct world *w, uint32_t batch_max, wall_t as_of)
 {
-    const struct fold_options options = { .batch_max = batch_max, .as_of = as_of };
+    const struct fold_options options = { .batch_max = batch_max, .as_of = as_of, .taints = w->taints };
     struct fold_result result = { 0 };
     struct err_text why = { "" };
 

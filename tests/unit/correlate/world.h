@@ -64,7 +64,8 @@ void story_address(struct story *s, struct mint_ref ref, const char *before, cha
 struct world {
     const struct story *story;
     char dir[64], second[96];
-    struct store_db *derived, *hits[WORLD_NODES], *visits[WORLD_NODES];
+    struct taints *taints; /* what world_fold() leaves out; made by world_act() */
+    struct store_db *derived, *acts, *hits[WORLD_NODES], *visits[WORLD_NODES];
     struct fold *fold;
     struct config config;
     size_t written[3][WORLD_NODES]; /* by kind: how far the story was gone through */
@@ -77,6 +78,8 @@ void world_end(struct world *w);
 void world_write(struct world *w, enum world_log log, uint8_t node, size_t upto, wall_t until);
 void world_write_all(struct world *w);
 struct fold_result world_fold(struct world *w, uint32_t batch_max, wall_t as_of);
+/* Appends an act, with the time `at`, and looks at all taints anew. Returns its number. */
+uint64_t world_act(struct world *w, enum act_kind kind, const char *subject, wall_t at);
 /* Makes the fold anew, as another process would. */
 void world_restart(struct world *w, bool turned);
 

@@ -48,7 +48,7 @@ static struct conf_policy policy_of(uint64_t seed)
 static struct listings compute(struct world *w, const struct conf_policy *p, const struct lists *lists,
                                wall_t as_of, enum listing_kind kind)
 {
-    const struct acts_view acts = { 0 };
+    const struct acts_view acts = { .taints = w->taints };
     const struct policy_env env = {
         .policy = p, .lists = lists, .acts = &acts, .key = { { 5 } }, .as_of = as_of, .derived = w->derived
     };
@@ -197,6 +197,73 @@ static void test_removing_a_hit(void **state)
     assert_true(compared > 500);
 }
 
+/* Some of the history, by its makers, its addresses, its times. */
+static void taint_some(struct world *w, struct story *s)
+{
+    const struct story_visit *v = &s->visit[story_random(s, s->visits)];
+    const struct story_hit *h = &s->hit[story_random(s, s->hits)];
+    char subject[400], a[WALL_TEXT_MAX], b[WALL_TEXT_MAX], ip[IP_TEXT_MAX];
+    const wall_t t = { v->at.us / WALL_US_PER_S * WALL_US_PER_S };
+    const uint64_t kind = story_random(s, 7);
+
+    (void)wall_text(t, a);
+    (void)wall_text(wall_add(t, SPAN_H(2 + story_random(s, 60))), b);
+    if (kind == 0)
+        (void)snprintf(subject, sizeof subject, "trap=%s", h->rcpt[0].address);
+    else if (kind == 1)
+        (void)snprintf(subject, sizeof subject, "trap=shop.example");
+    else if (kind == 2)
+        (void)snprintf(subject, sizeof subject, "visit=%u/%u", v->node, 1 + (unsigned)story_random(s, 30));
+    else if (kind == 3)
+        (void)snprintf(subject, sizeof subject, "harvester=%s", ip_text(v->client, ip));
+    else if (kind == 4)
+        (void)snprintf(subject, sizeof subject, "node=%u visited-from=%s", (unsigned)v->node, a);
+    else if (kind == 5)
+        (void)snprintf(subject, sizeof subject, "from=%s to=%s", a, b);
+    else
+        (void)snprintf(subject, sizeof subject, "site=www.shop.example visited-from=%s visited-to=%s", a, b);
+    (void)world_act(w, ACT_TAINT, subject, (wall_t){ WORLD_BEGIN * WALL_US_PER_S });
+}
+
+/* The same for a taint, and for a second one on top of it. */
+static void test_adding_a_taint(void **state)
+{
+    size_t compared = 0;
+    uint64_t tainted = 0;
+
+    (void)state;
+    for (uint64_t seed = 31; seed < 31 + STORIES; seed++) {
+        const struct conf_policy p = policy_of(seed);
+        struct story s;
+        struct world whole, less;
+        story_make(&s, seed, size);
+        whole_world(&whole, &s);
+        whole_world(&less, &s);
+        struct lists none = lists_of(&s, 0);
+        for (unsigned i = 0; i < REMOVALS; i++) {
+            if (i % 2 == 0) {
+                world_end(&less);
+                whole_world(&less, &s);
+            }
+            taint_some(&less, &s);
+            tainted += world_fold(&less, 0, EVER).tainted;
+            for (unsigned m = 0; m < MOMENTS; m++) {
+                const wall_t at = moment(&s);
+                for (enum listing_kind kind = LISTINGS_SENDERS; kind <= LISTINGS_HARVESTERS; kind++) {
+                    struct listings few = compute(&less, &p, &none, at, kind),
+                                    many = compute(&whole, &p, &none, at, kind);
+                    compared += assert_not_more(&few, &many);
+                }
+            }
+        }
+        lists_free(&none);
+        world_end(&less);
+        world_end(&whole);
+        story_free(&s);
+    }
+    assert_true(compared > 300 && tainted > 300);
+}
+
 /* Folded in bits or at once, by whatever machine: the same listings with the same times. */
 static void test_identical(void **state)
 {
@@ -236,6 +303,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_never_listed),
                                         cmocka_unit_test(test_removing_a_hit),
+                                        cmocka_unit_test(test_adding_a_taint),
                                         cmocka_unit_test(test_identical) };
 
     if (keyed_init() != TRAP_OK)
