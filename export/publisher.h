@@ -42,8 +42,8 @@ void publisher_prune(const struct publisher *p);
 TRAP_NODISCARD enum trap_err publisher_set_dir(const struct publisher *p, uint32_t serial,
                                                char out[PATH_TEXT_MAX], struct err_text *why);
 
-/* listed_out.c: what is on the live zones, for a sink with a tarpit; writing it takes at most 0.5 % of the time.
- * Problems are logged: nothing that is published depends on it. */
+/* listed_out.c: what is on the live zones, for a sink with a tarpit; writing it takes at most 0.5 % of the
+ * time. Problems are logged: nothing that is published depends on it. */
 void publisher_listed(struct publisher *p, wall_t as_of);
 
 /* One run: what it decided and made. */

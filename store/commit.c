@@ -212,8 +212,8 @@ static void run_batch(struct commit *c, size_t n)
 }
 
 /* A commit costs an fsync and two writes a page, however many records share them. Where records come in
- * numbers they are let come together: half of those that are under way, so that the other half has the processor
- * meanwhile, and at most gather_us since the last commit began. Who comes alone never waits. */
+ * numbers they are let come together: half of those that are under way, so that the other half has the
+ * processor meanwhile, and at most gather_us since the last commit began. Who comes alone never waits. */
 static void gather(struct commit *c, struct mpsc_node *last, size_t count)
 {
     enum { PAUSE_NS = 250 * 1000 };

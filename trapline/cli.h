@@ -87,8 +87,8 @@ json_t *json_prefix(struct prefix p);
  * a static ring of 8 texts, cut at 200. */
 const char *cli_text(struct bytes s);
 
-/* The content of a message, line by line (CRLF and LF end one), as json_bytes() writes it: nothing of it steers
- * a terminal. */
+/* The content of a message, line by line (CRLF and LF end one), as json_bytes() writes it: nothing of it
+ * steers a terminal. */
 void cli_print_content(struct bytes content);
 
 /* "127.0.0.1" or "192.0.2.0/24": the key under which evidence is kept. */

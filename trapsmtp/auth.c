@@ -30,6 +30,8 @@ void auth_list_add(struct auth_list **list, const struct smtp_auth *a, const uin
     struct kept one = { .mechanism_len = a->mechanism_len, .user_len = a->user_len };
     struct auth_list *grown;
 
+    if (a->mechanism_len == 0) /* nothing is known of it */
+        return;
     memcpy(one.mechanism, a->mechanism, a->mechanism_len);
     memcpy(one.user, a->user, a->user_len);
     if (secret != NULL)

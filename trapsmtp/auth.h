@@ -1,7 +1,7 @@
 /* auth.h - log-ins that were tried in a session, as they go into its record.
  *
- * Kept:    the first AUTH_KEPT_MAX different ones: mechanism, user name, keyed hash of the password. The session
- *          record has the count of all. Never the password.
+ * Kept:    the first AUTH_KEPT_MAX different ones: mechanism, user name, keyed hash of the password. The
+ *          session record has the count of all. Never the password.
  * Memory:  none before the first attempt, then some 300 bytes each.
  * Threads: loop only; a copy made for a record is read by the writer and freed by the loop.
  * Tests:   tests/replay/scripts/auth.txt
@@ -14,7 +14,8 @@
 
 struct auth_list;
 
-/* `secret` NULL: none was given. Without memory, or when the list is full, the attempt is only counted. */
+/* `secret` NULL: none was given. Without mechanism or memory, or when the list is full, the attempt is only
+ * counted. */
 void auth_list_add(struct auth_list **list, const struct smtp_auth *a, const uint8_t *secret);
 void auth_list_free(struct auth_list **list);
 

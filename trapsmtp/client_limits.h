@@ -3,9 +3,9 @@
  * Key:     the IPv4 address, or the /64 of an IPv6 address (ip_key); the /48 around that one is counted, too,
  *          and may have CLIENT_NET_SHARES times as much: a customer of a network gets a /48 of 65,536 keys.
  * Hours:   of the monotonic clock: a step of the wall clock neither opens nor closes a window.
- * Memory:  44 bytes a client with open sessions or messages in this hour, at most CLIENTS_MAX; beyond
- *          that further clients are not counted (they are served). The table is rebuilt without the stale
- *          ones when it fills up.
+ * Memory:  44 bytes a place, for clients with open sessions or messages in this hour; a quarter to two thirds
+ *          of the places are free. Beyond CLIENTS_MAX further clients are not counted (they are served). The
+ *          table is rebuilt without the stale ones when it fills up.
  * Threads: loop only.
  * Tests:   tests/unit/trapsmtp/test_client_limits.c
  */

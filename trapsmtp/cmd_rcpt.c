@@ -1,5 +1,6 @@
-/* RCPT TO:<forward-path> [parameters] (RFC 5321 4.1.1.3): the decision of DESIGN.md section 7, by recipient.c.
- * One trap counts once a message. A domain in U-labels is recorded in A-labels, as the configuration knows it. */
+/* RCPT TO:<forward-path> [parameters] (RFC 5321 4.1.1.3): the decision of DESIGN.md section 7, by
+ * recipient.c. One trap counts once a message. A domain in U-labels is recorded in A-labels, as the
+ * configuration knows it. */
 #include "command.h"
 #include "forward.h"
 #include "recipient.h"

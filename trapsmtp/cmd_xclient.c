@@ -2,9 +2,8 @@
  * an unknown verb gets.
  *
  * It begins a new session on the same connection: new record, new id, a new 220. HELO given here stays: the
- *                                                 peer's own EHLO behind it
- * says nothing of the client. An address that the peer does not know is recorded as the unspecified address,
- * which can never be listed; the peer's own address is never taken for it. */
+ * peer's own EHLO behind it says nothing of the client. An address that the peer does not know is recorded as
+ * the unspecified address, which can never be listed; the peer's own address is never taken for it. */
 #include "command.h"
 #include "server.h"
 #include "session_record.h"

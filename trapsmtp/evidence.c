@@ -247,8 +247,9 @@ void evidence_submit(struct session *s)
     const struct conf_smtp *conf = &s->server->config->smtp;
 
     s->state = SESSION_COMMIT;
-    m->counted = m->trap_count > 0 && !client_limits_take(&s->server->limits, forward_sender(s), CLIENT_HITS,
-                                                   conf->hits_per_sender_hour, loop_now(s->server->loop));
+    m->counted = m->trap_count > 0 &&
+                 !client_limits_take(&s->server->limits, forward_sender(s), CLIENT_HITS,
+                                     conf->hits_per_sender_hour, loop_now(s->server->loop));
     m->result = hit_fill(s, m);
     if (m->result == TRAP_OK && (s->server->queue_head != NULL || !submit(m))) {
         queue_add(m);

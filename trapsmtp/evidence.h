@@ -2,8 +2,8 @@
  *
  * Rule:    250 only after the commit of everything the message stands for: its hit, and the file for
  *          postmaster. What cannot be written, or not within commit_wait, is answered 452.
- * Limits:  beyond hits_per_sender_hour a message has no row of its own: it is one more in the sender's counter
- *          row of the hour, and waits for the commit of that like any other.
+ * Limits:  beyond hits_per_sender_hour a message has no row of its own: it is one more in the sender's
+ *          counter row of the hour, and waits for the commit of that like any other.
  * Threads: loop only; done() of the jobs runs on the writer's thread and only passes the result on.
  * Tests:   tests/replay, tests/functional/test_smtp_limits.py
  */

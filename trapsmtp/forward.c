@@ -70,8 +70,8 @@ bool forward_begin(struct session *s)
     struct forward *f = s->forward;
 
     if (has_address(f) && !f->in_limits)
-        f->in_limits = client_limits_enter(&server->limits, f->said.addr, server->config->smtp.sessions_per_ip,
-                                    loop_now(server->loop));
+        f->in_limits = client_limits_enter(&server->limits, f->said.addr,
+                                           server->config->smtp.sessions_per_ip, loop_now(server->loop));
     return !has_address(f) || f->in_limits;
 }
 
@@ -106,7 +106,8 @@ struct bytes forward_helo(const struct session *s)
 
 uint32_t forward_flags(const struct session *s)
 {
-    /* What the session did before. The others are about the message, or would mean something else on a hit. */
+    /* What the session did before. The others are about the message, or would mean something else on a
+     * hit. */
     enum {
         FROM_SESSION = HIT_ESMTP | HIT_TLS | HIT_XCLIENT | HIT_PROXY | HIT_EARLY_TALK | HIT_PIPELINED |
                        HIT_CUT | HIT_INJECTED | HIT_TARPIT | HIT_BARE_LF | HIT_BARE_CR | HIT_NUL | HIT_8BIT |

@@ -1,14 +1,14 @@
 /* forward.h - mail that a front MX took for a trap inside its own domain and passes on to us: who its client
  * was (XFORWARD), and how such a peer is answered.
  *
- * Who:     a peer in xforward_from, until XCLIENT or a PROXY header says that somebody else talks. To all others
- *          XFORWARD is an unknown verb.
+ * Who:     a peer in xforward_from, until XCLIENT or a PROXY header says that somebody else talks. To all
+ *          others XFORWARD is an unknown verb.
  * Client:  XFORWARD names it for one transaction: from the command until the message has its answer, or RSET,
- *          EHLO, XCLIENT. What it does not say is not known: address ::, which can be on no list, and an empty
- *          HELO. Nothing of the peer's own session is taken for the client's.
- * Answers: the front MX has accepted the mail. A 5xx would make it bounce, to an address that a spammer wrote,
- *          so that nothing about a mail is answered 5xx: what can be taken is taken, the rest is 450, and the
- *          front MX asks its maps again when it comes back (docs/adr/0017-inside-a-domain.md).
+ *          EHLO, XCLIENT. What it does not say is not known: address ::, which can be on no list, and an
+ *          empty HELO. Nothing of the peer's own session is taken for the client's.
+ * Answers: the front MX has accepted the mail. A 5xx would make it bounce, to an address that a spammer
+ *          wrote, so that nothing about a mail is answered 5xx: what can be taken is taken, the rest is 450,
+ *          and the front MX asks its maps again when it comes back (docs/adr/0017-inside-a-domain.md).
  * Manners: those of the front MX are its own: no marks, no attempts, no limits of errors.
  * Threads: loop only.
  * Tests:   tests/replay/scripts/xforward.txt, tests/functional/test_inside_domain_postfix.py
@@ -25,8 +25,8 @@ bool forward_is_relayed(const struct session *s);
 
 /* The argument of XFORWARD: see smtp_xforward_parse(). TRAP_ENOMEM. */
 TRAP_NODISCARD enum trap_err forward_take(struct session *s, struct bytes argument);
-/* A front MX that cannot say XFORWARD (Exim) gives the same attributes in the parameter AUTH of MAIL (RFC 4954
- * 5), in xtext. Other parameters are passed over. */
+/* A front MX that cannot say XFORWARD (Exim) gives the same attributes in the parameter AUTH of MAIL (RFC
+ * 4954 5), in xtext. Other parameters are passed over. */
 TRAP_NODISCARD enum trap_err forward_take_auth(struct session *s, struct bytes params);
 
 /* At MAIL. False: the client named has sessions_per_ip transactions already. */

@@ -1,8 +1,9 @@
 /* greeting.h - how the sink introduces itself: the 220 line and the answers to HELO and EHLO.
  *
- * Why:     whoever could tell sinks of this program by their first lines would leave them alone. The words of the
- *          220 line and the order of the EHLO keywords are drawn for each installation, from its master key and
- *          name, and stay the same for ever (a server that changes its ways from day to day is as easy to tell).
+ * Why:     whoever could tell sinks of this program by their first lines would leave them alone. The words of
+ *          the 220 line and the order of the EHLO keywords are drawn for each installation, from its master
+ *          key and name, and stay the same for ever (a server that changes its ways from day to day is as
+ *          easy to tell).
  * Threads: drawn at the start, then loop only.
  * Tests:   tests/functional/test_smtp_greeting.py
  */

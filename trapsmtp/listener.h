@@ -2,9 +2,8 @@
  *
  * Sockets: SO_REUSEADDR, TCP_NODELAY (accepted sockets inherit it), IPv6 ones for IPv6 only. Bound before
  *          privileges are dropped.
- * No descriptors left (EMFILE, ENFILE): a spare one is given up to accept, tell 421 and close; when even
- * that fails, the listener rests
- *          until the next tick.
+ * Full:    without a descriptor left (EMFILE, ENFILE) a spare one is given up to accept one client, tell it
+ *          421 and close; then the listener rests until the next tick, as without memory for a socket.
  * Threads: loop only.
  */
 #ifndef TRAPSMTP_LISTENER_H

@@ -1,13 +1,13 @@
 /* postbox.h - mail to postmaster and abuse: kept in full, one file a message, never evidence (RFC 5321
  * 4.5.1, RFC 2142).
  *
- * Files:   state_dir/postmaster/<time>-<session>-<number>-<client>.eml (":" of an IPv6 address is "_"), durable
- *          before the client gets 250: trace fields of ours (Return-Path, Delivered-To a line each, Received),
- *          then the content as received.
+ * Files:   state_dir/postmaster/<time>-<session>-<number>-<client>.eml (":" of an IPv6 address is "_"),
+ *          durable before the client gets 250: trace fields of ours (Return-Path, Delivered-To a line each,
+ *          Received), then the content as received.
  * Bounds:  postmaster_max_files and postmaster_max_bytes in the folder, postmaster_share per cent of both for
  *          what one client (address, /48) sent in the last 24 hours; POSTBOX_QUEUE_MAX messages on their way;
- *          unfinished messages in memory: POSTBOX_HELD_MAX bytes, a quarter of it one client's, or four and one
- *          times message_max where that is more. Beyond any of them 452. The operator empties the folder;
+ *          unfinished messages in memory: POSTBOX_HELD_MAX bytes, a quarter of it one client's, or four and
+ *          one times message_max where that is more. Beyond any of them 452. The operator empties the folder;
  *          nothing is deleted here.
  * Threads: postbox_submit and the rest on the loop; files are written by a thread of its own (no file I/O in
  *          the loop).

@@ -2,8 +2,9 @@
  *
  * Trust:   only peers in proxy_from may connect there; the client is taken from the header, and from nothing
  *          else. Until a whole right header is there nothing is believed, sent or put on record.
- * Nobody:  a header that names no client (LOCAL: the balancer's own health check; UNKNOWN) is served under the
- *          unspecified address, which can never be listed: the balancer's own address is never taken for it.
+ * Nobody:  a header that names no client (LOCAL: the balancer's own health check; UNKNOWN) is served under
+ *          the unspecified address, which can never be listed: the balancer's own address is never taken for
+ *          it.
  * Threads: loop only.
  */
 #ifndef TRAPSMTP_PROXY_H

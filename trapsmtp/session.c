@@ -1,34 +1,42 @@
-/* The session of RFC 5321, section 3 and 4, as a trap sees it:
+/* The session of RFC 5321, sections 3 and 4, as a trap sees it:
  *
- *   accept on proxy_listen --> PROXY --header, 220--> READY          any other header, time-out --> ENDED
+ *   accept on listen ------ 220 --------------> READY
+ *   accept on proxy_listen --> PROXY --header, 220--> READY    other header, time-out --> ENDED, no reply
+ *   accept on tls_listen --> HANDSHAKE --agreed, 220--> READY    failed, time-out --> ENDED, no reply
  *
- *   accept --220--> READY --MAIL--> MAIL --RCPT accepted--> RCPT --DATA--> DATA --CRLF.CRLF--> COMMIT
- *                     ^              |  ^                    |  ^             |                   |
- *                     |<-----RSET, EHLO, HELO----------------+  +--RCPT       | 552 too big       |
- *                     |<------------------------------------------------------+                   |
- *                     |<--250 after the hit is on disk; 452 when it cannot be, or takes longer than
- *                     commit_wait
+ *   READY --MAIL--> MAIL --RCPT accepted--> RCPT --DATA--> DATA --CRLF.CRLF--> COMMIT
+ *     ^               |                     | ^ |            |                   |
+ *     |<--RSET, EHLO, HELO------------------+ +-+ RCPT       | 552 too big       |
+ *     |<-----------------------------------------------------+                   |
+ *     |<--250 after the hit is on disk; 452 when it cannot be, or takes longer than commit_wait
+ *
  *   RCPT --BDAT--> CHUNK --all octets--> CHUNKED --BDAT--> CHUNK --all octets, LAST--> COMMIT
- *   any of READY, MAIL, RCPT, CHUNKED --BDAT that is refused--> CHUNK (swallowed) --all octets--> where it was
- *   READY --AUTH--> AUTH --line--> AUTH or READY
- *   any of READY, MAIL, RCPT, CHUNKED --STARTTLS, 220--> HANDSHAKE --agreed--> READY, all before it forgotten
- *   accept on tls_listen --> HANDSHAKE --agreed, 220--> READY        failed, time-out --> ENDED, no reply
+ *   CHUNKED --RSET, EHLO, HELO--> READY
+ *   any of READY, MAIL, RCPT, CHUNKED:
+ *       --BDAT that is refused--> CHUNK (swallowed) --all octets--> where it was; too big: READY
+ *       --STARTTLS, 220--> HANDSHAKE --agreed--> READY, all before it forgotten
+ *   READY --AUTH, 334--> AUTH --line--> AUTH or READY
+ *   READY --XCLIENT, 220--> READY, as new
+ *
  *   any --QUIT, 421--> CLOSING --all sent--> ENDED          any --client gone--> ENDED
  *   ENDED waits for a message that is still with the writer, then it is freed.
  *
  * What may be trusted:
- *   PROXY    peer: the kernel's word, and in proxy_from. client: nobody yet.
- *   HANDSHAKE nothing is read but by OpenSSL, and nothing is written in clear.
- *   READY    client, local: the kernel's word, or the PROXY header's, or XCLIENT's from a peer in xclient_from.
- *                           helo: the client's claim.
- *   MAIL     message->reverse_path is syntactically right; nothing else is known of it.
- *   RCPT     every entry of message->rcpts was decided by recipient.c: trap or role, never foreign. At least
- *   one. DATA     bytes are content until smtp_eod.c says otherwise: no verb is looked for.
- *   CHUNK    so many bytes are content, or swallowed: nothing is looked for in them. CHUNKED: as RCPT, and the
- *            message has content. AUTH: a line is a response, never a command.
- *   COMMIT   the message belongs to the writer: it is not touched here, and no further input is looked at.
- *   CLOSING  input is dropped unread. ENDED: fd is closed, watchers are stopped, only session_message_done()
- *   comes.
+ *   PROXY      peer: the kernel's word, and in proxy_from. client: nobody yet.
+ *   HANDSHAKE  nothing is read but by OpenSSL, and nothing is written in clear.
+ *   READY      client, local: the kernel's word, or the PROXY header's, or XCLIENT's from a peer in
+ *              xclient_from. helo: the client's claim.
+ *   MAIL       message->reverse_path is syntactically right (from a front MX not even that); nothing else is
+ *              known of it.
+ *   RCPT       every entry of message->rcpts was decided by recipient.c: trap or role, never foreign. At
+ *              least one, or retired traps of a front MX only: then there is none.
+ *   DATA       bytes are content until smtp_eod.c says otherwise: no verb is looked for.
+ *   CHUNK      so many bytes are content, or swallowed: nothing is looked for in them.
+ *   CHUNKED    as RCPT, and the message has content.
+ *   AUTH       a line is a response, never a command.
+ *   COMMIT     the message belongs to the writer: it is not touched here, and no further input is looked at.
+ *   CLOSING    input is dropped unread.
+ *   ENDED      fd is closed, watchers are stopped, only session_message_done() comes.
  */
 #include "session.h"
 
@@ -86,8 +94,8 @@ bool session_move(struct session *s, struct ip client)
     s->client = client;
     if (ip_eq(client, unspecified))
         return true;
-    s->in_limits =
-        client_limits_enter(&server->limits, client, server->config->smtp.sessions_per_ip, loop_now(server->loop));
+    s->in_limits = client_limits_enter(&server->limits, client, server->config->smtp.sessions_per_ip,
+                                       loop_now(server->loop));
     return s->in_limits;
 }
 

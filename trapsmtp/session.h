@@ -149,8 +149,8 @@ void session_close_after(struct session *s, enum smtp_reply last, const char *re
 /* Both the peer and who speaks through it are in `set`: a proxy hands on what anybody says. */
 bool session_trusts(const struct session *s, const struct prefix_set *set);
 bool session_may_xclient(const struct session *s);
-/* The session is this client's from now on, and counted as such; nobody (the unspecified address) is not. False:
- * the client has sessions_per_ip already. */
+/* The session is this client's from now on, and counted as such; nobody (the unspecified address) is not.
+ * False: the client has sessions_per_ip already. */
 bool session_move(struct session *s, struct ip client);
 /* Octets of content come from now on: time and count for data_rate_min. */
 void session_data_begins(struct session *s);

@@ -170,7 +170,7 @@ static bool take(const struct session *s, enum client_hourly what)
     struct server *server = s->server;
 
     return client_limits_take(&server->limits, s->client, what, server->config->smtp.hits_per_sender_hour,
-                       loop_now(server->loop));
+                              loop_now(server->loop));
 }
 
 static void write_line(const struct session *s, const char *recorded)

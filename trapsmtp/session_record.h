@@ -1,5 +1,5 @@
-/* session_record.h - what is on record of a session that is not about a message: behaviour, refusals, AUTH, an
- * unfinished message to a trap. By itself it lists nobody.
+/* session_record.h - what is on record of a session that is not about a message: behaviour, refusals, AUTH,
+ * an unfinished message to a trap. By itself it lists nobody.
  *
  * Written: for every session in which the client sent something, unless the rows of its hits say all of it:
  *          client, HELO, time to the first command and every flag. What a proxy says before XCLIENT is the

@@ -1,16 +1,18 @@
 /* socketmap.h - "is this recipient a trap?", asked by the mail server of a real domain (Postfix
  * socketmap_table(5)).
  *
- * Asked:   netstrings "NAME SP KEY"; KEY is local@domain in any case. A further question may follow before the
- *          answer to the first. Names:
- *            trap   for recipient maps: a minted address in exact form under a current epoch, a static trap, or
- *                   any address of a trap domain that accepts all. Not a guess, a reserved name or a role.
- *            route  for transport maps, which are asked again each time queued mail is tried: all of that, and
- *                   what was such a trap once (recipient_past()), so that no queued mail becomes a bounce.
+ * Asked:   netstrings "NAME SP KEY"; KEY is local@domain in any case. A further question may follow before
+ *          the answer to the first. Names:
+ *            trap   for recipient maps: a minted address in exact form under a current epoch, a static
+ *                   trap, or any address of a trap domain that accepts all. Not a guess, a reserved name or
+ *                   a role.
+ *            route  for transport maps, which are asked again each time queued mail is tried: all of that,
+ *                   and what was such a trap once (recipient_past()), so that no queued mail becomes a
+ *                   bounce.
  * Answers: "OK trap", "NOTFOUND "; "PERM ..." to another name. What is no question closes the connection.
  * Cost:    the same for every address of a domain, whatever the answer.
- * Who:     whoever can connect can wash his list here. A path is open to owner and group; at an IP address only
- *          loopback and xforward_from are answered.
+ * Who:     whoever can connect can wash his list here. A path is open to owner and group; at an IP address
+ *          only loopback and xforward_from are answered.
  * Bounds:  socketmap_max connections; QUESTION_MAX bytes a question, kept only while it is not whole;
  *          ANSWERS_MAX bytes of answers that the client does not read, and no further question until it does;
  *          socketmap_timeout for each.

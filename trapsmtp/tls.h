@@ -45,8 +45,8 @@ enum tls_result tls_handshake(struct tls_stream *stream);
  * close_notify. Bytes that were not taken must be offered again, at least as many. */
 ssize_t tls_recv(struct tls_stream *stream, void *to, size_t room);
 ssize_t tls_send(struct tls_stream *stream, struct bytes what);
-/* LOOP_READ, LOOP_WRITE: what the socket must be ready for, for what is wanted: TLS may have to write in order
- * to read. */
+/* LOOP_READ, LOOP_WRITE: what the socket must be ready for, for what is wanted: TLS may have to write in
+ * order to read. */
 int tls_events(const struct tls_stream *stream, int wanted);
 /* close_notify, if the stream is in order. Nothing is read from it afterwards. */
 void tls_shut(struct tls_stream *stream);

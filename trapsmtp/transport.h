@@ -18,7 +18,8 @@ struct session;
 /* 0: the client says no more. */
 ssize_t transport_recv(struct session *s, void *to, size_t room);
 ssize_t transport_send(struct session *s, struct bytes what);
-/* What the socket is to be watched for so that the session gets what it wants (LOOP_READ, LOOP_WRITE or 0). */
+/* What the socket is to be watched for so that the session gets what it wants (LOOP_READ, LOOP_WRITE or
+ * 0). */
 int transport_events(const struct session *s, int wanted);
 /* Throws away what came, unseen; the result is that of transport_recv(). */
 ssize_t transport_discard(struct session *s, void *scratch, size_t room);

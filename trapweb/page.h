@@ -45,7 +45,8 @@ TRAP_NODISCARD enum trap_err page_build(const struct page_spec *spec, struct pag
 void page_hold(struct page *p);
 void page_drop(struct page **p);
 
-/* addresses: one for each slot of the layout, or NULL; one without local part leaves its slot out. *out comes from malloc. */
+/* addresses: one for each slot of the layout, or NULL; one without local part leaves its slot out. *out comes
+ * from malloc. */
 TRAP_NODISCARD enum trap_err page_render(const struct page *p, const struct page_address *addresses, struct bytes *out);
 
 /* ---- private to page.c, page_render.c ---- */

@@ -12,8 +12,8 @@ _Static_assert(sizeof(struct ev_timer) <= sizeof(((struct loop_timer *)0)->ev), 
 _Static_assert(sizeof(struct ev_async) <= sizeof(((struct loop_wakeup *)0)->ev), "loop_wakeup.ev");
 _Static_assert((int)LOOP_READ == (int)EV_READ && (int)LOOP_WRITE == (int)EV_WRITE, "events are libev's own");
 
-/* One ready descriptor is a client alone, who would only lose; when many are ready the next ones come together
- * anyway. */
+/* One ready descriptor is a client alone, who would only lose; when many are ready the next ones come
+ * together anyway. */
 enum { NAP_FROM = 2, NAP_BELOW = 16 };
 
 struct deferred {

@@ -128,8 +128,8 @@ static bool is_mechanism(struct bytes s)
     return s.n > 0;
 }
 
-/* Names that are kept (registry of RFC 4422 7.1, and what senders say besides). Any other word may be a password,
- * or a response that came without the word PLAIN. */
+/* Names that are kept (registry of RFC 4422 7.1, and what senders say besides). Any other word may be a
+ * password, or a response that came without the word PLAIN. */
 static bool is_known(struct bytes s)
 {
     static const struct bytes names[] = {

@@ -1,4 +1,4 @@
-/* tls_hello.c - reads a ClientHello with a cursor whose error sticks, and puts the JA4 fingerprint together. */
+/* Reads a ClientHello with a cursor whose error sticks, and puts the JA4 fingerprint together. */
 #include <mail/tls_hello.h>
 
 #include <mail/digest.h>

@@ -2,10 +2,10 @@
  *
  *     bench_smtp PORT CONNECTIONS COUNT RECIPIENT CONTENT
  *
- * RECIPIENT is an address, or the directory of an installation: then each message goes to an address minted for
- * trap.test with its master key. CONTENT is a size in bytes, or a directory: its *.eml in turn. Each message has
- * an envelope sender of its own. To 127.0.0.1; a refusal ends it. Prints `seconds=… bytes=…`: the time from the
- * first greeting to the last 250, and the content that was sent.
+ * RECIPIENT is an address, or the directory of an installation: then each message goes to an address minted
+ * for trap.test with its master key. CONTENT is a size in bytes, or a directory: its *.eml in turn. Each
+ * message has an envelope sender of its own. To 127.0.0.1; a refusal ends it. Prints `seconds=… bytes=…`: the
+ * time from the first greeting to the last 250, and the content that was sent.
  */
 #include <base/buf.h>
 #include <base/file.h>

@@ -1,5 +1,5 @@
-/* A stream of netstrings in pieces: whatever the pieces, the texts and the end are the same, and what has to be
- * kept between them is bounded. */
+/* A stream of netstrings in pieces: whatever the pieces, the texts and the end are the same, and what has to
+ * be kept between them is bounded. */
 #include <mail/netstring.h>
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* A PROXY header: the same answer however it was cut, nothing read or believed before it is whole, and what was
- * read lies within its bounds. */
+/* A PROXY header: the same answer however it was cut, nothing read or believed before it is whole, and what
+ * was read lies within its bounds. */
 #include <mail/proxy_header.h>
 
 #include <stdlib.h>

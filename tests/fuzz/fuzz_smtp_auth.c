@@ -1,5 +1,5 @@
-/* An AUTH command and the lines behind it: nothing is read or written past its end; base64 that is taken is what
- * encoding gives back. */
+/* An AUTH command and the lines behind it: nothing is read or written past its end; base64 that is taken is
+ * what encoding gives back. */
 #include <mail/smtp_auth.h>
 
 #include <stdlib.h>

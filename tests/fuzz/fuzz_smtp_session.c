@@ -1,10 +1,10 @@
-/* A whole session of the sink over a socket pair: the bytes of a client, in one piece and cut into several, give
- * the same replies, and each of them is a well-formed line. Everything is real but the socket: commits, samples,
- * files for postmaster, TLS.
+/* A whole session of the sink over a socket pair: the bytes of a client, in one piece and cut into several,
+ * give the same replies, and each of them is a well-formed line. Everything is real but the socket: commits,
+ * samples, files for postmaster, TLS.
  *
- * First byte of the input: bit 0 = a PROXY header comes first, bit 1 = the peer is a front MX (XFORWARD), which
- * hears no 5xx about a mail, bits 4-7 = how the second run is cut.
- * The state directory lies in $TRAPLINE_FUZZ_DIR, else in /dev/shm or /tmp, and is removed at the end. */
+ * First byte of the input: bit 0 = a PROXY header comes first, bit 1 = the peer is a front MX (XFORWARD),
+ * which hears no 5xx about a mail, bits 4-7 = how the second run is cut. The state directory lies in
+ * $TRAPLINE_FUZZ_DIR, else in /dev/shm or /tmp, and is removed at the end. */
 #include "server.h"
 #include "session.h"
 

@@ -1,8 +1,9 @@
 /* clock.c - clocks that a test sets (LD_PRELOAD).
  *
- * The file $TRAPLINE_CLOCK holds struct control: nanoseconds by which the monotonic and the wall clock of the daemon are ahead. Every
- * wait is cut into slices of a millisecond, so that a step of the clock is seen at once. Before each wait for events a thread counts
- * up its entry of turns[]: when it has grown by two since the test did something, the daemon has dealt with it and waits again.
+ * The file $TRAPLINE_CLOCK holds struct control: nanoseconds by which the monotonic and the wall clock of the
+ * daemon are ahead. Every wait is cut into slices of a millisecond, so that a step of the clock is seen at
+ * once. Before each wait for events a thread counts up its entry of turns[]: when it has grown by two since
+ * the test did something, the daemon has dealt with it and waits again.
  */
 #include "control.h"
 

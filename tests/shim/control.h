@@ -1,4 +1,5 @@
-/* control.h - what the libraries of this folder share: a file that the test writes and the daemon maps, and the way to libc. */
+/* control.h - what the libraries of this folder share: a file that the test writes and the daemon maps, and
+ * the way to libc. */
 #ifndef SHIM_CONTROL_H
 #define SHIM_CONTROL_H
 
@@ -9,12 +10,12 @@ enum { CONTROL_BYTES = 4096 };
 /* Each library of a process that has two of them uses its own. */
 #pragma GCC visibility push(hidden)
 
-/* The file that the environment variable names, mapped; NULL when the variable is not set. Ends the process when the file cannot be
- * mapped: a test must not run without what it asked for. */
+/* The file that the environment variable names, mapped; NULL when the variable is not set. Ends the process
+ * when the file cannot be mapped: a test must not run without what it asked for. */
 void *control_map(const char *variable);
 
-/* The function of that name in the libraries behind this one. While a thread looks for one, control_looking is not 0 there: the dynamic
- * linker calls functions that we stand before. */
+/* The function of that name in the libraries behind this one. While a thread looks for one, control_looking
+ * is not 0 there: the dynamic linker calls functions that we stand before. */
 void next_function(const char *name, void *out);
 extern __thread int control_looking;
 

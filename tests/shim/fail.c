@@ -1,7 +1,8 @@
 /* fail.c - calls that fail when a test says so (LD_PRELOAD).
  *
- * The file $TRAPLINE_FAIL holds struct control. While `first` is not 0 the calls of the wanted kinds are counted; those from number
- * `first` on, `count` of them, fail with `error`, or write only half where `half` is set. Standard error is never touched.
+ * The file $TRAPLINE_FAIL holds struct control. While `first` is not 0 the calls of the wanted kinds are
+ * counted; those from number `first` on, `count` of them, fail with `error`, or write only half where `half`
+ * is set. Standard error is never touched.
  */
 #include "control.h"
 
@@ -52,7 +53,8 @@ static bool fails(enum kind kind)
 
 /* ---- memory ---- */
 
-/* A sanitizer's own, under a name that is also there while it sets itself up: dlsym is its own by then, and not ready yet. */
+/* A sanitizer's own, under a name that is also there while it sets itself up: dlsym is its own by then, and
+ * not ready yet. */
 #define SANITIZER(name) __interceptor_##name
 #define OWN(name) (SANITIZER(name) != NULL ? SANITIZER(name) : NEXT(name))
 __attribute__((weak)) extern __typeof__(malloc) SANITIZER(malloc);

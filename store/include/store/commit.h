@@ -52,8 +52,8 @@ struct commit;
 TRAP_NODISCARD enum trap_err commit_start(struct store_db *db, const struct commit_options *o, struct commit **out,
                                           struct err_text *why);
 TRAP_NODISCARD enum trap_err commit_submit(struct commit *c, struct commit_job *job);
-/* n records are under way, those that were submitted included: what a busy writer may wait for (gather_us). Any
- * thread. */
+/* n records are under way, those that were submitted included: what a busy writer may wait for (gather_us).
+ * Any thread. */
 void commit_expect(struct commit *c, size_t n);
 /* Commits what waits, then ends the threads. */
 void commit_stop(struct commit **c);

@@ -100,7 +100,7 @@ enum hit_flag {
     HIT_REFUSED_AFTER_DATA = 1 << 18, /* after_data = reject: 550 was answered */
     HIT_BDAT = 1 << 19,
     HIT_SMTPUTF8 = 1 << 20,
-    HIT_COUNTED = 1 << 21, /* session record only, not written any more: messages beyond hits_per_sender_hour are in `hits` */
+    HIT_COUNTED = 1 << 21, /* only old session records: `hits` has messages without a row, too (now counter rows) */
     HIT_TLS_ON_PLAIN = 1 << 22,   /* a ClientHello on the plain port */
     HIT_OTHER_PROTOCOL = 1 << 23, /* HTTP and the like */
     HIT_RELAY_PROBE = 1 << 24,    /* wanted to reach a domain that is not ours */
@@ -126,7 +126,8 @@ struct hit {
     uint32_t first_command_ms; /* greeting sent until the client's first byte; UINT32_MAX: not known */
     struct bytes dsn;          /* "RET=… ENVID=…" of MAIL as received; <= DSN_MAX, mostly empty */
     /* Writer only: head of the message as it came on the wire, octet for octet: with its transparency (a dot
-     * doubled at the start of a line), or with HIT_BDAT the octets of the chunks. Empty: none. What is kept of it: <store/sample.h>. */
+     * doubled at the start of a line), or with HIT_BDAT the octets of the chunks. Empty: none. What is kept
+     * of it: <store/sample.h>. */
     struct bytes sample;
 };
 

@@ -4,7 +4,8 @@
  * Parts:   trap domains, static traps and trap_file of the configuration, in memory; and
  *          state_dir/snap/traps, a snapshot of the traps that acts added and retired (made by the command
  *          line after such an act), loaded anew when it changes. A retired trap wins over all, a retired
- *          domain over all of it, and a name that its domain reserves over these. A daemon needs no other program to have run.
+ *          domain over all of it, and a name that its domain reserves over these. A daemon needs no other
+ *          program to have run.
  * Snapshot: header (magic, version, count, table size, checksum), open-addressing table of keyed hashes,
  *           records; little endian;
  *          checked as a whole when it is loaded: a damaged one is refused, the last good one stays.

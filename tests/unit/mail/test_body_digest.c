@@ -218,8 +218,8 @@ static void test_limits(void **state)
     }
 }
 
-/* Under 64 octets that are kept, or under a quarter of all: the octets as they are. `kept` octets in words, the
- * rest digits; another last digit makes another digest, or none. */
+/* Under 64 octets that are kept, or under a quarter of all: the octets as they are. `kept` octets in words,
+ * the rest digits; another last digit makes another digest, or none. */
 static void test_as_they_are(void **state)
 {
     static const struct {

@@ -117,7 +117,8 @@ static void test_limits(void **state)
     }
 }
 
-/* The header ends after so many octets, in every split: what follows is body, and a field that was cut says nothing. */
+/* The header ends after so many octets, in every split: what follows is body, and a field that was cut says
+ * nothing. */
 static void test_size(void **state)
 {
     (void)state;

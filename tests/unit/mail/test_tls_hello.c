@@ -1,4 +1,5 @@
-/* The ClientHello: fingerprints of a second implementation, every cut, every byte damaged, records in pieces. */
+/* The ClientHello: fingerprints of a second implementation, every cut, every byte damaged, records in
+ * pieces. */
 #include <mail/tls_hello.h>
 
 #include <base/buf.h>

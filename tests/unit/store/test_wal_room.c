@@ -62,8 +62,8 @@ static void copy_file(const struct scratch *from, const struct scratch *to, cons
     assert_int_equal(status, 0);
 }
 
-/* A busy writer finds its WAL long enough already; a quiet one leaves it short. What lies ahead are no frames: a
- * copy of the files, as a power cut would leave them, has all that was committed. */
+/* A busy writer finds its WAL long enough already; a quiet one leaves it short. What lies ahead are no
+ * frames: a copy of the files, as a power cut would leave them, has all that was committed. */
 static void test_wal_room(void **state)
 {
     enum { N = 64, ROUNDS = 10, STEP = 1 << 20 };

@@ -40,8 +40,8 @@ TRAP_NODISCARD enum trap_err loop_new(struct loop **out);
 void loop_free(struct loop **l);
 void loop_run(struct loop *l);               /* until loop_stop */
 void loop_stop(struct loop *l);
-/* A busy loop may pause for so long before it waits, so that one wake-up serves several clients: each costs the
- * sender, too. Only where more than one descriptor was ready. On the loop's thread. */
+/* A busy loop may pause for so long before it waits, so that one wake-up serves several clients: each costs
+ * the sender, too. Only where more than one descriptor was ready. On the loop's thread. */
 void loop_set_nap(struct loop *l, uint32_t us);
 mono_t loop_now(const struct loop *l);       /* read once an iteration */
 

@@ -3,8 +3,8 @@
  * Sockets: not blocking, close-on-exec, SO_REUSEADDR; IPv6 ones for IPv6 only, so that "[::]" and "0.0.0.0"
  *          stand side by side.
  * Paths:   sockets in the file system may be connected to by owner and group only (0660).
- * Errors:  TRAP_EBUSY the port, or the path, is in use, TRAP_EPERM not allowed to bind it, TRAP_EIO anything else; the
- *          text names `key`, the configuration key that asked for it.
+ * Errors:  TRAP_EBUSY the port, or the path, is in use, TRAP_EPERM not allowed to bind it, TRAP_EIO anything
+ *          else; the text names `key`, the configuration key that asked for it.
  * Threads: any.
  * Tests:   tests/unit/base/test_socket.c
  */

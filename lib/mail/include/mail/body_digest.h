@@ -8,8 +8,8 @@
  *          Neither their case nor their order counts, nor what stands between words. So addresses, numbers,
  *          hexadecimal and other long tokens, host names, minted local-parts (12 letters or more), and how
  *          lines are filled make no difference. Octets above 127 are kept one by one, in their order.
- *          Where less than 64 octets or than a quarter of a body are kept (a few words, Base64), the digest is
- *          that of its octets as they are: nothing less tells such bodies apart.
+ *          Where less than 64 octets or than a quarter of a body are kept (a few words, Base64), the digest
+ *          is that of its octets as they are: nothing less tells such bodies apart.
  * Input:   the body after transparency is undone, in pieces of any length: the digest does not depend on
  *          them.
  * Version: 2. Version 1 was over the octets alone. The seeds differ: no digest of one is one of the other.

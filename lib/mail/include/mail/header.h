@@ -9,8 +9,9 @@
  * Body:    begins behind the first empty line, or with the first line that is neither a field nor folded (a
  *          message without header fields is all body).
  * Limits:  the header ends after `max` bytes, wherever that is: what follows is body, the field that was cut
- *          says nothing, and HEADER_CUT is found. HEADER_NAME_MAX bytes of a field name (longer: not a field), HEADER_VALUE_MAX bytes of a
- *          field-body are kept; the rest is passed over in constant memory and linear time.
+ *          says nothing, and HEADER_CUT is found. HEADER_NAME_MAX bytes of a field name (longer: not a
+ *          field), HEADER_VALUE_MAX bytes of a field-body are kept; the rest is passed over in constant
+ *          memory and linear time.
  * Owns:    nothing.   Errors: cannot fail.   Threads: one owner.
  * Tests:   tests/unit/mail/test_header.c, tests/fuzz/fuzz_header.c
  */
@@ -20,7 +21,12 @@
 #include <base/bytes.h>
 
 enum { HEADER_NAME_MAX = 76, HEADER_VALUE_MAX = 64 };
-enum header_found { HEADER_LIST = 1 << 0, HEADER_AUTO_SUBMITTED = 1 << 1, HEADER_REPORT = 1 << 2, HEADER_CUT = 1 << 3 };
+enum header_found {
+    HEADER_LIST = 1 << 0,
+    HEADER_AUTO_SUBMITTED = 1 << 1,
+    HEADER_REPORT = 1 << 2,
+    HEADER_CUT = 1 << 3
+};
 
 struct header {
     uint8_t state;

@@ -1,20 +1,21 @@
-/* helo_class.h - what kind of name a client gave in HELO or EHLO: evidence of manners, never a reason to refuse
- * (RFC 5321 4.1.4).
+/* helo_class.h - what kind of name a client gave in HELO or EHLO: evidence of manners, never a reason to
+ * refuse (RFC 5321 4.1.4).
  *
  * Order:   the first that fits of: none, own name, literal, bare IP, malformed, no dot, dynamic, name.
  * Own:     a name is ours when the caller says so of it or of a domain above it; one dot at its end and case
  *          do not matter. The address that the client connected to is ours, too, in brackets or bare. Who
  *          introduces himself with our name is nobody we know.
  * Literal: RFC 5321 4.1.3 only: [192.0.2.1], [IPv6:2001:db8::1], [TAG:TEXT]. Other brackets are malformed.
- * Malformed: what RFC 5321 4.1.2 (Domain), RFC 1123 2.1 and, for octets above 127, RFC 6531 do not allow: empty
- *          labels, a dot at the end, hyphens at the ends of a label, labels over 63 or names over 253 octets,
- *          other characters, broken UTF-8, a last label of digits. "_" is allowed: many real hosts have it.
+ * Malformed: what RFC 5321 4.1.2 (Domain), RFC 1123 2.1 and, for octets above 127, RFC 6531 do not allow:
+ *          empty labels, a dot at the end, hyphens at the ends of a label, labels over 63 or names over 253
+ *          octets, other characters, broken UTF-8, a last label of digits. "_" is allowed: many real hosts
+ *          have it.
  * Dynamic: the name holds the client's address: four decimal numbers in order or backwards, with anything but
  *          digits between them; the same in twelve digits (192000002001); in eight hexadecimal ones; for IPv6
  *          its 32 digits (16 of the host part) without what stands between them, in order or backwards, or
  *          its text with hyphens for colons. Or it has a word that networks give to rows of hosts (table in
- *          helo_class.c: dsl, dyn, pool, ...) and a digit, left of the last two labels, and no word there that
- *          says mail server.
+ *          helo_class.c: dsl, dyn, pool, ...) and a digit, left of the last two labels, and no word there
+ *          that says mail server.
  * Owns:    nothing.   Errors: cannot fail.   Threads: any.
  * Tests:   tests/unit/mail/test_helo_class.c
  */
@@ -45,7 +46,8 @@ struct helo_context {
 };
 
 enum helo_class helo_class(struct bytes helo, const struct helo_context *context);
-/* "none", "name", "own_name", "literal", "bare_ip", "no_dot", "dynamic", "malformed"; "unknown" for others. */
+/* "none", "name", "own_name", "literal", "bare_ip", "no_dot", "dynamic", "malformed"; "unknown" for
+ * others. */
 const char *helo_class_name(unsigned helo_class);
 
 #endif

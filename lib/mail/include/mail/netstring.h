@@ -2,8 +2,8 @@
  * (http://cr.yp.to/proto/netstrings.txt, socketmap_table(5)).
  *
  * Input:   the bytes received and not consumed so far, from the first byte of a netstring; the caller keeps
- *          them between calls: never more than max_bytes + NETSTRING_EXTRA. What can be seen to be wrong early
- *          is refused early.
+ *          them between calls: never more than max_bytes + NETSTRING_EXTRA. What can be seen to be wrong
+ *          early is refused early.
  * Form:    decimal length without leading zeros, ":", so many bytes, ",". Any byte may stand in it.
  * Owns:    nothing; *text_out points into the input.
  * Errors:  NETSTRING_BAD: nobody knows where the next one begins, the stream is lost.

@@ -3,8 +3,8 @@
  * Why:     a chunk is so many octets, whatever they are: text of a chunk that runs as a command, or a command
  *          taken for text, is smuggling. Where the number is not known the stream is lost.
  * Form:    chunk-size [SP "LAST"], chunk-size = 1*DIGIT; LAST in any case.
- * Units:   octets; no more than SMTP_BDAT_OCTETS_MAX, which nobody sends in one session: a larger number, also
- *          one beyond 64 bits, is as bad as none.
+ * Units:   octets; no more than SMTP_BDAT_OCTETS_MAX, which nobody sends in one session: a larger number,
+ *          also one beyond 64 bits, is as bad as none.
  * Owns:    nothing; smtp_bdat_take() gives a part of its input.
  * Errors:  SMTP_BDAT_LOST leaves *out untouched.
  * Threads: any.

@@ -1,6 +1,7 @@
 /* smtp_domain.h - a domain with octets above 127 as it stands in the DNS (RFC 5890, RFC 6531 3.3).
  *
- * Why:     <a@bücher.example> and <a@xn--bcher-kva.example> are one mailbox; the configuration knows the second.
+ * Why:     <a@bücher.example> and <a@xn--bcher-kva.example> are one mailbox; the configuration knows the
+ *          second.
  * Form:    UTS 46, not transitional: case folded, NFC, each U-label into its A-label.
  * Limits:  SMTP_DOMAIN_MAX bytes in and out.
  * Owns:    out is the caller's.

@@ -1,9 +1,9 @@
-/* smtp_params.h - ESMTP parameters behind the path of MAIL and RCPT (RFC 5321 4.1.2): SIZE (RFC 1870), BODY (RFC
- * 6152, 3030), SMTPUTF8 (RFC 6531), RET, ENVID, NOTIFY, ORCPT (RFC 3461), AUTH (RFC 4954).
+/* smtp_params.h - ESMTP parameters behind the path of MAIL and RCPT (RFC 5321 4.1.2): SIZE (RFC 1870), BODY
+ * (RFC 6152, 3030), SMTPUTF8 (RFC 6531), RET, ENVID, NOTIFY, ORCPT (RFC 3461), AUTH (RFC 4954).
  *
  * Why:     one table of keywords; what an extension adds is one line in it.
- * Input:   what smtp_path_parse() left. `offered` says which extensions the session was offered, and which of them
- *          belong to this command: a keyword of another one is unknown.
+ * Input:   what smtp_path_parse() left. `offered` says which extensions the session was offered, and which of
+ *          them belong to this command: a keyword of another one is unknown.
  * xtext:   checked and kept as received; never decoded, so that what it hides (CR, LF) stays hidden.
  * Owns:    nothing; the struct bytes point into the input.
  * Errors:  the first wrong parameter decides the result; *out is then untouched.

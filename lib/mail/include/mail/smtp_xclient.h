@@ -1,14 +1,14 @@
 /* smtp_xclient.h - the attributes of XCLIENT and XFORWARD, by which a trusted peer says who the client is
  * (Postfix XCLIENT_README, XFORWARD_README).
  *
- * Form:    SP-separated NAME=value; values in xtext (RFC 3461 4: "+" and two hex digits; Exim
- *          writes them in lower case);
- *          [UNAVAILABLE] and [TEMPUNAVAIL] for what the proxy does not know. ADDR and DESTADDR: IPv4, or
- *          IPv6 behind "IPV6:". IPv4-mapped addresses become IPv4.
+ * Form:    SP-separated NAME=value; values in xtext (RFC 3461 4: "+" and two hex digits; Exim writes them in
+ *          lower case); [UNAVAILABLE] and [TEMPUNAVAIL] for what the proxy does not know. ADDR and DESTADDR:
+ *          IPv4, or IPv6 behind "IPV6:". IPv4-mapped addresses become IPv4.
  * XCLIENT: NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT; NAME and LOGIN are checked and not kept. One
  *          mistake refuses all of it: the peer can say it again.
- * XFORWARD: NAME ADDR PORT PROTO HELO IDENT SOURCE; NAME, IDENT and SOURCE are not kept. The peer goes on with
- *          its mail whatever the answer is, so that all that can be read is taken: see smtp_xforward_parse().
+ * XFORWARD: NAME ADDR PORT PROTO HELO IDENT SOURCE; NAME, IDENT and SOURCE are not kept. The peer goes on
+ *          with its mail whatever the answer is, so that all that can be read is taken: see
+ *          smtp_xforward_parse().
  * Owns:    the struct holds its own copies.
  * Errors:  TRAP_EINVAL for an unknown or repeated attribute, a bad value, or none at all.
  * Threads: any.

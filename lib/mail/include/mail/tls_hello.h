@@ -4,7 +4,8 @@
  *          ties senders together, taken before anything is agreed on.
  * Source:  RFC 8446 4.1.2, 4.2 and 5.1, RFC 5246 7.4.1.2, RFC 6066 3, RFC 7301 3.1, RFC 8701 (GREASE);
  *          JA4 "TLS client fingerprint" as published by FoxIO: t13d1516h2_8daaf6152771_e5627efa2ab1.
- * Input:   hostile. Every length is checked against what is there; lists longer than any client's are refused.
+ * Input:   hostile. Every length is checked against what is there; lists longer than any client's are
+ *          refused.
  * Units:   bytes. Owns: nothing; name and alpn point into the message.
  * Threads: any. No state.
  * Tests:   tests/unit/mail/test_tls_hello.c, tests/fixtures/tls_hello (a second implementation),
