@@ -40,7 +40,7 @@ class Clock:
         n = min(struct.unpack_from("<Q", self.map, 16)[0], THREADS_MAX)
         return struct.unpack_from(f"<{n}Q", self.map, 24)
 
-    def settle(self, seconds=20):
+    def settle(self, seconds=60):
         """Until the daemon has dealt with what was done so far, and waits again."""
         before, end = self.turns(), time.monotonic() + seconds
         while any(now - then < 2 for then, now in zip(before, self.turns())):

@@ -168,6 +168,14 @@ class Installation:
         self.processes.remove(process)
         return code
 
+    def sockets(self, process):
+        """How many sockets a daemon has open, its own and those of its clients."""
+        count = 0
+        for fd in pathlib.Path(f"/proc/{process.pid}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                count += os.readlink(fd).startswith("socket:")
+        return count
+
     def log(self):
         path = self.top / "log"
         return path.read_text(errors="replace")[-4000:] if path.exists() else ""
