@@ -37,7 +37,7 @@ enum trap_err act_last_rule(struct store_db *db, uint64_t *last_out)
     return newest(db, sql_last_rule, last_out);
 }
 
-static enum trap_err insert(struct store_db *db, const struct act *a, uint64_t seq)
+enum trap_err act_row_insert(struct store_db *db, uint64_t seq, const struct act *a)
 {
     sqlite3_stmt *st = NULL;
     const enum trap_err err = db_statement(db, sql_insert, &st);
@@ -66,7 +66,7 @@ enum trap_err act_append(struct store_db *db, struct act *acts, size_t n, struct
     if (err == TRAP_OK)
         err = act_last(db, &last);
     for (size_t i = 0; i < n && err == TRAP_OK; i++)
-        err = insert(db, &acts[i], last + 1 + i);
+        err = act_row_insert(db, last + 1 + i, &acts[i]);
     if (err == TRAP_OK)
         err = db_exec(db, "COMMIT");
     if (err != TRAP_OK) {

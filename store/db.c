@@ -198,18 +198,25 @@ enum trap_err db_meta_set(struct store_db *db, const char *name, int64_t value)
     return db_run(db, st);
 }
 
-enum trap_err db_bounds(struct store_db *db, const char *sql, const char *erased_name, uint64_t *last_out,
+const struct db_log db_log_visit = { "visit_erased", "visit_last" };
+const struct db_log db_log_hit = { "hit_erased", "hit_last" };
+const struct db_log db_log_session = { "session_erased", "session_last" };
+
+enum trap_err db_bounds(struct store_db *db, const char *sql, const struct db_log *log, uint64_t *last_out,
                         uint64_t *erased_out)
 {
-    int64_t last = 0, erased = 0;
+    int64_t last = 0, erased = 0, given = 0;
     enum trap_err err = db_int(db, sql, &last);
 
     if (err == TRAP_ENOENT)
         err = TRAP_OK;
     if (err == TRAP_OK)
-        err = db_meta_get(db, erased_name, 0, &erased);
+        err = db_meta_get(db, log->erased, 0, &erased);
+    if (err == TRAP_OK)
+        err = db_meta_get(db, log->given, 0, &given);
     if (err != TRAP_OK)
         return err;
+    last = last > given ? last : given;
     *last_out = (uint64_t)(last > erased ? last : erased);
     *erased_out = (uint64_t)erased;
     return TRAP_OK;

@@ -73,8 +73,14 @@ TRAP_NODISCARD enum trap_err db_meta_get(struct store_db *db, const char *name, 
                                          int64_t *out);
 TRAP_NODISCARD enum trap_err db_meta_set(struct store_db *db, const char *name, int64_t value);
 
+/* Numbers of meta that a log has when records were erased: all up to `erased` are gone; `given` is the highest
+ * sequence that was given to a record that is gone. Either is missing while nothing was. */
+struct db_log {
+    const char *erased, *given;
+};
+extern const struct db_log db_log_visit, db_log_hit, db_log_session;
 /* The newest sequence of a log (`sql`: its highest row) and the highest erased one. */
-TRAP_NODISCARD enum trap_err db_bounds(struct store_db *db, const char *sql, const char *erased_name,
+TRAP_NODISCARD enum trap_err db_bounds(struct store_db *db, const char *sql, const struct db_log *log,
                                        uint64_t *last_out, uint64_t *erased_out);
 
 /* The blobs between which all addresses of a prefix lie, and how long they are (0: either length): an index

@@ -235,5 +235,5 @@ enum trap_err hit_by_rcpt(struct store_db *db, struct bytes address, uint32_t li
 
 enum trap_err hit_bounds(struct store_db *db, uint64_t *last_out, uint64_t *erased_out)
 {
-    return db_bounds(db, sql_last, "hit_erased", last_out, erased_out);
+    return db_bounds(db, sql_last, &db_log_hit, last_out, erased_out);
 }

@@ -51,6 +51,18 @@ const char *rcpt_class_name(uint8_t klass)
     return name == NULL ? "unknown" : name;
 }
 
+const char *visit_flag_name(uint32_t flag)
+{
+    static const char *const names[] = {
+        "batch", "not_shown", "crawler", "no_agent", "head", "proxied", "mailto", "truncated",
+    };
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (flag == 1u << i)
+            return names[i];
+    return NULL;
+}
+
 const char *hit_flag_name(uint32_t flag)
 {
     static const char *const names[] = {

@@ -25,6 +25,9 @@ static const char sql_auths[] =
 static const char sql_counters[] =
     "SELECT sender, hour, count, first_us, last_us FROM counter "
     "WHERE sender BETWEEN ?1 AND ?2 AND ?3 IN (0, length(sender)) ORDER BY hour DESC, sender LIMIT ?4";
+static const char sql_all_counters[] =
+    "SELECT sender, hour, count, first_us, last_us FROM counter WHERE (sender, hour) > (?1, ?2) "
+    "ORDER BY sender, hour";
 static const char sql_counter_rows[] = "SELECT count(*) FROM counter";
 static const char sql_counter_sum[] = "SELECT total(count) FROM counter";
 
@@ -130,7 +133,7 @@ static enum trap_err give(struct store_db *db, sqlite3_stmt *st, void *arg)
 
 enum trap_err session_bounds(struct store_db *db, uint64_t *last_out, uint64_t *erased_out)
 {
-    return db_bounds(db, sql_last, "session_erased", last_out, erased_out);
+    return db_bounds(db, sql_last, &db_log_session, last_out, erased_out);
 }
 
 enum trap_err session_each(struct store_db *db, uint64_t after, uint32_t limit, session_fn *fn, void *arg,
@@ -226,6 +229,15 @@ static struct db_range key_range(struct prefix p)
     return r;
 }
 
+static enum trap_err counter_of_row(sqlite3_stmt *st, struct counter_row *c)
+{
+    *c = (struct counter_row){ .hour = (uint32_t)sqlite3_column_int64(st, 1),
+                               .count = (uint64_t)sqlite3_column_int64(st, 2),
+                               .first = { sqlite3_column_int64(st, 3) },
+                               .last = { sqlite3_column_int64(st, 4) } };
+    return ip_key_get(db_column_bytes(st, 0), &c->sender) == TRAP_OK ? TRAP_OK : TRAP_ECORRUPT;
+}
+
 enum trap_err counter_by_sender(struct store_db *db, struct prefix p, uint32_t limit, counter_fn *fn,
                                 void *arg)
 {
@@ -243,12 +255,7 @@ enum trap_err counter_by_sender(struct store_db *db, struct prefix p, uint32_t l
         err = db_step(db, st);
         if (err != TRAP_OK)
             break;
-        c = (struct counter_row){ .hour = (uint32_t)sqlite3_column_int64(st, 1),
-                                  .count = (uint64_t)sqlite3_column_int64(st, 2),
-                                  .first = { sqlite3_column_int64(st, 3) },
-                                  .last = { sqlite3_column_int64(st, 4) } };
-        if (ip_key_get(db_column_bytes(st, 0), &c.sender) != TRAP_OK)
-            err = TRAP_ECORRUPT;
+        err = counter_of_row(st, &c);
         if (err == TRAP_OK)
             err = fn(&c, arg);
         if (err != TRAP_OK) {
@@ -257,6 +264,48 @@ enum trap_err counter_by_sender(struct store_db *db, struct prefix p, uint32_t l
         }
     }
     (void)sqlite3_reset(st);
+    return err == TRAP_ENOENT ? TRAP_OK : err;
+}
+
+struct walk_counters {
+    counter_fn *fn;
+    void *arg;
+};
+
+/* One stretch behind *last; TRAP_ENOENT: there are no more. */
+static enum trap_err counter_stretch(struct store_db *db, struct counter_row *last, struct walk_counters *w)
+{
+    struct db_walk walk;
+    uint8_t key[16];
+    const size_t n = last->count == 0 ? 0 : ip_key_put(last->sender, key);
+    sqlite3_stmt *st = NULL;
+    enum trap_err err = db_statement(db, sql_all_counters, &st);
+
+    if (err != TRAP_OK)
+        return err;
+    db_bind_bytes(st, 1, bytes_of(key, n));
+    db_bind_int(st, 2, last->hour);
+    db_walk_begin(&walk);
+    do {
+        err = db_step(db, st);
+        if (err == TRAP_OK)
+            err = counter_of_row(st, last);
+        if (err == TRAP_OK)
+            err = w->fn(last, w->arg);
+    } while (err == TRAP_OK && !db_walk_is_due(&walk));
+    (void)sqlite3_reset(st);
+    return err;
+}
+
+enum trap_err counter_each(struct store_db *db, counter_fn *fn, void *arg)
+{
+    struct walk_counters w = { fn, arg };
+    struct counter_row last = { .count = 0 };
+    enum trap_err err;
+
+    do
+        err = counter_stretch(db, &last, &w);
+    while (err == TRAP_OK);
     return err == TRAP_ENOENT ? TRAP_OK : err;
 }
 

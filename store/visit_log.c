@@ -1,5 +1,5 @@
 /* Writer of visits.db. Runs on the commit thread but for open, submit and close. */
-#include "intern.h"
+#include "visit_row.h"
 
 #include <base/log.h>
 #include <mail/mint.h>
@@ -11,7 +11,7 @@
 struct visit_log {
     struct store_db *db;
     struct commit *commit;
-    struct intern sites, pages, agents;
+    struct visit_texts texts;
     bool loaded; /* the four below are what the file says */
     uint64_t next_seq, first_seq;
     uint32_t epoch;
@@ -20,33 +20,18 @@ struct visit_log {
     mono_t announce_next;   /* after a failure: not before */
 };
 
-static const char sql_insert[] =
-    "INSERT INTO visit (seq, at_us, client, page, agent, recipe, flags) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-static const char sql_not_shown[] = "INSERT OR IGNORE INTO not_shown (seq) VALUES (?1)";
-static const char sql_epoch_insert[] = "INSERT INTO epoch (epoch, first_seq, started_us) VALUES (?1, ?2, ?3)";
-static const char sql_last_seq[] = "SELECT max(seq) FROM visit";
 static const char sql_epoch[] = "SELECT max(epoch) FROM epoch";
 static const char sql_first_seq[] = "SELECT first_seq FROM epoch ORDER BY epoch DESC LIMIT 1";
-static const char sql_site_find[] = "SELECT id FROM site WHERE text = ?1";
-static const char sql_site_add[] = "INSERT INTO site (text) VALUES (?1)";
-static const char sql_page_find[] = "SELECT id FROM page WHERE text = ?1 AND site = ?2";
-static const char sql_page_add[] = "INSERT INTO page (text, site) VALUES (?1, ?2)";
-static const char sql_agent_find[] = "SELECT id FROM agent WHERE text = ?1";
-static const char sql_agent_add[] = "INSERT INTO agent (text) VALUES (?1)";
 
 /* ---- what the file says ---- */
 
 static enum trap_err next_of(struct store_db *db, uint64_t *next_out)
 {
-    int64_t last = 0, erased = 0;
-    enum trap_err err = db_int(db, sql_last_seq, &last);
+    uint64_t last = 0, erased = 0;
+    const enum trap_err err = visit_bounds(db, &last, &erased);
 
-    if (err == TRAP_ENOENT)
-        err = TRAP_OK;
     if (err == TRAP_OK)
-        err = db_meta_get(db, "visit_erased", 0, &erased);
-    if (err == TRAP_OK)
-        *next_out = (uint64_t)(last > erased ? last : erased) + 1;
+        *next_out = last + 1;
     return err;
 }
 
@@ -77,9 +62,7 @@ static void forget(void *log)
     struct visit_log *l = log;
 
     l->loaded = false;
-    intern_clear(&l->sites);
-    intern_clear(&l->pages);
-    intern_clear(&l->agents);
+    visit_texts_clear(&l->texts);
 }
 
 /* ---- epochs ---- */
@@ -110,19 +93,6 @@ static enum trap_err announce(struct visit_log *l, uint32_t epoch)
     return err;
 }
 
-static enum trap_err epoch_insert(struct store_db *db, uint32_t epoch, uint64_t first_seq)
-{
-    sqlite3_stmt *st = NULL;
-    const enum trap_err err = db_statement(db, sql_epoch_insert, &st);
-
-    if (err != TRAP_OK)
-        return err;
-    db_bind_int(st, 1, epoch);
-    db_bind_int(st, 2, (int64_t)first_seq);
-    db_bind_int(st, 3, wall_now().us);
-    return db_run(db, st);
-}
-
 static enum trap_err keep_epoch(struct visit_log *l)
 {
     enum trap_err err;
@@ -136,7 +106,7 @@ static enum trap_err keep_epoch(struct visit_log *l)
         return TRAP_OK;
     err = announce(l, l->epoch + 1);
     if (err == TRAP_OK)
-        err = epoch_insert(l->db, l->epoch + 1, l->next_seq);
+        err = epoch_row_insert(l->db, l->epoch + 1, l->next_seq, wall_now());
     if (err == TRAP_OK) {
         l->epoch++;
         l->first_seq = l->next_seq;
@@ -146,55 +116,16 @@ static enum trap_err keep_epoch(struct visit_log *l)
 
 /* ---- jobs ---- */
 
-static enum trap_err intern_visit(struct visit_log *l, const struct visit *v, int64_t *page_out,
-                                  int64_t *agent_out)
-{
-    int64_t site = 0;
-    enum trap_err err = intern_id(&l->sites, l->db, bytes_take(v->site, VISIT_TEXT_MAX), 0, &site);
-
-    if (err == TRAP_OK)
-        err = intern_id(&l->pages, l->db, bytes_take(v->page, VISIT_TEXT_MAX), site, page_out);
-    if (err == TRAP_OK && (v->flags & VISIT_NO_AGENT) == 0)
-        err = intern_id(&l->agents, l->db, bytes_take(v->agent, VISIT_TEXT_MAX), 0, agent_out);
-    return err;
-}
-
-static enum trap_err insert(struct visit_log *l, const struct visit *v, int64_t page, int64_t agent)
-{
-    sqlite3_stmt *st = NULL;
-    const enum trap_err err = db_statement(l->db, sql_insert, &st);
-
-    if (err != TRAP_OK)
-        return err;
-    db_bind_int(st, 1, (int64_t)l->next_seq);
-    db_bind_int(st, 2, v->at.us);
-    if (v->flags & VISIT_BATCH)
-        (void)sqlite3_bind_null(st, 3);
-    else
-        db_bind_ip(st, 3, v->client);
-    db_bind_int(st, 4, page);
-    if (agent == 0)
-        (void)sqlite3_bind_null(st, 5);
-    else
-        db_bind_int(st, 5, agent);
-    db_bind_int(st, 6, (int64_t)v->recipe);
-    db_bind_int(st, 7, v->flags & ~(uint32_t)VISIT_NOT_SHOWN);
-    return db_run(l->db, st);
-}
-
 static enum trap_err apply_visit(struct commit_job *job, void *log)
 {
     struct visit_log *l = log;
     struct visit *v = &MPSC_OWNER(job, struct visit_job, job)->visit;
-    int64_t page = 0, agent = 0;
     enum trap_err err = l->loaded ? TRAP_OK : load(l);
 
     if (err == TRAP_OK)
         err = keep_epoch(l);
     if (err == TRAP_OK)
-        err = intern_visit(l, v, &page, &agent);
-    if (err == TRAP_OK)
-        err = insert(l, v, page, agent);
+        err = visit_row_insert(l->db, &l->texts, l->next_seq, v);
     if (err != TRAP_OK)
         return err;
     v->seq = l->next_seq++;
@@ -217,13 +148,8 @@ struct not_shown_job {
 static enum trap_err apply_not_shown(struct commit_job *job, void *log)
 {
     struct visit_log *l = log;
-    sqlite3_stmt *st = NULL;
-    const enum trap_err err = db_statement(l->db, sql_not_shown, &st);
 
-    if (err != TRAP_OK)
-        return err;
-    db_bind_int(st, 1, (int64_t)MPSC_OWNER(job, struct not_shown_job, job)->seq);
-    return db_run(l->db, st);
+    return visit_row_not_shown(l->db, MPSC_OWNER(job, struct not_shown_job, job)->seq);
 }
 
 static void done_not_shown(struct commit_job *job, enum trap_err result)
@@ -277,7 +203,7 @@ static enum trap_err begin_epoch(struct visit_log *l, struct err_text *why)
     log_warning(
         "store.epoch.raised", LOG_U64("from", l->epoch), LOG_U64("to", fresh),
         LOG_STR("reason", "the visits file is older than the announced epochs: restored from a backup"));
-    err = epoch_insert(l->db, fresh, l->next_seq);
+    err = epoch_row_insert(l->db, fresh, l->next_seq, wall_now());
     if (err != TRAP_OK)
         err_text_set(why, "%s: %s", l->db->path, db_error_text(l->db));
     l->epoch = fresh;
@@ -309,11 +235,7 @@ enum trap_err visit_log_open(const char *dir, const struct conf_store *conf, voi
     enum trap_err err = l == NULL ? TRAP_ENOMEM : TRAP_OK;
 
     if (err == TRAP_OK)
-        err = intern_init(&l->sites, sql_site_find, sql_site_add);
-    if (err == TRAP_OK)
-        err = intern_init(&l->pages, sql_page_find, sql_page_add);
-    if (err == TRAP_OK)
-        err = intern_init(&l->agents, sql_agent_find, sql_agent_add);
+        err = visit_texts_init(&l->texts);
     if (err != TRAP_OK)
         err_text_set(why, "%s/%s: out of memory", dir, store_file_name(STORE_VISITS));
     if (err == TRAP_OK)
@@ -349,9 +271,7 @@ void visit_log_close(struct visit_log **lp)
         return;
     commit_stop(&l->commit);
     store_close(&l->db);
-    intern_free(&l->sites);
-    intern_free(&l->pages);
-    intern_free(&l->agents);
+    visit_texts_free(&l->texts);
     free(l);
 }
 
@@ -369,7 +289,7 @@ enum trap_err visit_epoch_raise(const char *dir, uint32_t *epoch_out, struct err
     if (err == TRAP_OK)
         err = epochs_announce(dir, l.db->node, epoch, why);
     if (err == TRAP_OK) {
-        err = epoch_insert(l.db, epoch, l.next_seq);
+        err = epoch_row_insert(l.db, epoch, l.next_seq, wall_now());
         if (err != TRAP_OK)
             err_text_set(why, "%s: %s", l.db->path, db_error_text(l.db));
     }

@@ -1,4 +1,5 @@
 #include "seqlist.h"
+#include "visit_row.h"
 
 #include <store/visit_log.h>
 
@@ -128,7 +129,7 @@ static enum trap_err row(struct store_db *db, sqlite3_stmt *st, struct visit *v)
     };
     if (sqlite3_column_int(st, 8) != 0)
         v->flags |= VISIT_NOT_SHOWN;
-    if ((v->flags & VISIT_BATCH) == 0 && db_column_ip(st, 2, &v->client) != TRAP_OK)
+    if ((v->flags & VISIT_BATCH) == 0 && visit_client_get(db_column_bytes(st, 2), v) != TRAP_OK)
         return TRAP_ECORRUPT;
     return set_epoch(db, v);
 }
@@ -237,7 +238,7 @@ enum trap_err visit_facts(struct store_db *db, uint64_t seq, struct visit *out)
         if (sqlite3_column_int(st, 4) != 0)
             v.flags |= VISIT_NOT_SHOWN;
         if ((v.flags & VISIT_BATCH) == 0)
-            err = db_column_ip(st, 1, &v.client);
+            err = visit_client_get(db_column_bytes(st, 1), &v);
     }
     (void)sqlite3_reset(st);
     if (err == TRAP_OK)
@@ -249,5 +250,5 @@ enum trap_err visit_facts(struct store_db *db, uint64_t seq, struct visit *out)
 
 enum trap_err visit_bounds(struct store_db *db, uint64_t *last_out, uint64_t *erased_out)
 {
-    return db_bounds(db, sql_last, "visit_erased", last_out, erased_out);
+    return db_bounds(db, sql_last, &db_log_visit, last_out, erased_out);
 }

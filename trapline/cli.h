@@ -42,6 +42,7 @@ int verb_deny(struct cli *cli);
 int verb_dump(struct cli *cli);
 int verb_explain(struct cli *cli);
 int verb_harvester(struct cli *cli);
+int verb_import(struct cli *cli);
 int verb_init(struct cli *cli);
 int verb_keys(struct cli *cli);
 int verb_policy(struct cli *cli);

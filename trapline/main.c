@@ -98,10 +98,16 @@ const struct verb verbs[] = {
       "nets.\n\n"
       "    trapline replay --name conservative --against standard --since 7d\n",
       verb_replay },
-    { "dump", "[--as-of TIME] [--json]", "Evidence and listings as text, the same bytes from the same log.",
+    { "import", "--events FILE|- [--json]", "A log with its own clock, into an installation that does not run.",
+      "Lines of JSON: visits, messages, sessions and acts with their times (docs/events.md). Sequences rise above what "
+      "is there; without \"seq\" the\nnext one is given. For tests, replays and moves.\n\n"
+      "    trapline dump --events | trapline import -c /tmp/copy/trapline.conf --events -\n",
+      verb_import },
+    { "dump", "[--as-of TIME] [--json | --events]", "Evidence and listings as text, the same bytes from the same log.",
       "Prints every row of evidence and every listing of every zone, in order. Two installations with the "
       "same log, keys and configuration print the\n"
-      "same bytes, whatever the order and the batches in which the records came.\n",
+      "same bytes, whatever the order and the batches in which the records came.\n"
+      "--events: the log itself, for `trapline import`.\n",
       verb_dump },
     { "rebuild", "[--batch N]", "Make derived.db again from the log.",
       "The exporter must not run. Prints records per second.\n", verb_rebuild },

@@ -4,6 +4,7 @@
  *          sources hexadecimal, so that nothing is rounded. Listings follow for each zone. --json: one
  *          document, an object a row.
  */
+#include "event_dump.h"
 #include "home.h"
 
 #include <base/buf.h>
@@ -180,15 +181,16 @@ int verb_dump(struct cli *cli)
     struct home h = { .config = NULL };
     const char *word = NULL;
     struct dump d = { .as_of = wall_now(), .json = cli->json };
+    const bool events = cli_flag(cli, "--events");
     int code;
 
     if (cli_option(cli, "--as-of", &word) && wall_parse(bytes_str(word), &d.as_of) != TRAP_OK)
         return cli_fail(EXIT_USAGE, "dump: --as-of needs a time such as 2026-03-01T12:00:00Z");
     code = cli_words(cli, "dump", 0, 0);
     if (code == 0)
-        code = home_open(cli, HOME_KEYS | HOME_LOGS, &h);
+        code = home_open(cli, events ? HOME_LOGS : HOME_KEYS | HOME_LOGS, &h);
     if (code == 0) {
-        code = dump(&h, d);
+        code = events ? event_dump(&h, d.as_of) : dump(&h, d);
         home_close(&h);
     }
     return code;

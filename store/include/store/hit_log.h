@@ -61,5 +61,7 @@ TRAP_NODISCARD enum trap_err session_by_id(struct store_db *db, struct ip client
 typedef enum trap_err counter_fn(const struct counter_row *c, void *arg);
 /* Newest hour first. */
 TRAP_NODISCARD enum trap_err counter_by_sender(struct store_db *db, struct prefix p, uint32_t limit, counter_fn *fn, void *arg);
+/* All, in the order of key and hour. */
+TRAP_NODISCARD enum trap_err counter_each(struct store_db *db, counter_fn *fn, void *arg);
 TRAP_NODISCARD enum trap_err counter_total(struct store_db *db, uint64_t *rows_out, uint64_t *messages_out);
 #endif

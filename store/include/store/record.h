@@ -43,8 +43,11 @@ enum visit_flag {
     VISIT_NO_AGENT = 1 << 3,  /* request without User-Agent */
     VISIT_HEAD = 1 << 4,      /* HEAD request */
     VISIT_PROXIED = 1 << 5,   /* client taken from a trusted proxy's field */
-    VISIT_MAILTO = 1 << 6     /* requested a mailto: URL as a path: it read an address before */
+    VISIT_MAILTO = 1 << 6,    /* requested a mailto: URL as a path: it read an address before */
+    VISIT_TRUNCATED = 1 << 7  /* when read: client is the first address of its /24 or /48, the rest was erased */
 };
+/* "batch", … of one bit; NULL where there is none of that number. */
+const char *visit_flag_name(uint32_t flag);
 struct visit {
     uint64_t seq;           /* given by the log at commit */
     uint32_t epoch, serial; /* of the mint; given by the log at commit */
