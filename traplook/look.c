@@ -1,6 +1,9 @@
 /* look.c - see look.h. */
 #include "look.h"
 
+#include "guard.h"
+#include "seek.h"
+
 #include <base/daemon.h>
 #include <base/file.h>
 #include <base/log.h>
@@ -14,11 +17,26 @@
 
 struct look {
     const struct config *config;
-    struct loop *loop;
+    struct look_env env;
+    struct guard *guard;
+    struct seek *seek;
+    struct loop_timer timer;
     struct loop_io signals;
     int signal_fd, lock_fd;
-    struct store_db *acts;
 };
+
+static void turn(struct look *l)
+{
+    geo_refresh(l->env.geo);
+    guard_turn(l->guard);
+    seek_turn(l->seek);
+    loop_timer_start(l->env.loop, &l->timer, l->config->look.interval);
+}
+
+static void on_timer(struct loop_timer *t)
+{
+    turn(t->arg);
+}
 
 static void on_signal(struct loop_io *io, int events)
 {
@@ -26,8 +44,34 @@ static void on_signal(struct loop_io *io, int events)
     struct signalfd_siginfo info;
 
     (void)events;
-    if (read(l->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info) && info.ssi_signo != SIGHUP)
-        loop_stop(l->loop);
+    if (read(l->signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
+        return;
+    if (info.ssi_signo == SIGHUP)
+        turn(l);
+    else
+        loop_stop(l->env.loop);
+}
+
+static enum trap_err open_parts(struct look *l, struct err_text *why)
+{
+    struct look_env *env = &l->env;
+    enum trap_err err;
+
+    env->config = l->config;
+    err = store_open(l->config->state_dir, STORE_ACTS, STORE_WRITE, &env->acts, why);
+    if (err != TRAP_OK)
+        return err;
+    err_text_set(why, "no memory, or no event loop");
+    err = loop_new(&env->loop);
+    if (err == TRAP_OK)
+        err = dns_new(&l->config->look, env->loop, &env->dns, why);
+    if (err == TRAP_OK)
+        err = geo_new(l->config, &env->geo);
+    if (err == TRAP_OK)
+        err = guard_new(env, &l->guard, why);
+    if (err == TRAP_OK)
+        err = seek_new(env, &l->seek);
+    return err;
 }
 
 enum trap_err look_new(const struct config *c, int signal_fd, struct look **out, struct err_text *why)
@@ -46,39 +90,44 @@ enum trap_err look_new(const struct config *c, int signal_fd, struct look **out,
     config_state_path(c, "look.lock", path);
     err = file_lock(path, &l->lock_fd, why);
     if (err == TRAP_OK)
-        err = store_open(c->state_dir, STORE_ACTS, STORE_WRITE, &l->acts, why);
-    if (err == TRAP_OK) {
-        err = loop_new(&l->loop);
-        if (err != TRAP_OK)
-            err_text_set(why, "cannot make the event loop");
-    }
+        err = open_parts(l, why);
     if (err != TRAP_OK) {
         look_free(&l);
         return err;
     }
     loop_io_init(&l->signals, signal_fd, LOOP_READ, on_signal, l);
+    loop_timer_init(&l->timer, on_timer, l);
     *out = l;
     return TRAP_OK;
 }
 
 void look_run(struct look *l)
 {
-    loop_io_start(l->loop, &l->signals);
+    loop_io_start(l->env.loop, &l->signals);
+    loop_timer_start(l->env.loop, &l->timer, SPAN_MS(0));
     log_info("look.start");
     daemon_ready();
-    loop_run(l->loop);
-    log_info("look.stop");
-    loop_io_stop(l->loop, &l->signals);
+    loop_run(l->env.loop);
+    loop_timer_stop(l->env.loop, &l->timer);
+    loop_io_stop(l->env.loop, &l->signals);
+    const struct dns_stats stats = dns_stats(l->env.dns);
+    log_info("look.stop", LOG_U64("asked", stats.asked), LOG_U64("found", stats.found),
+             LOG_U64("none", stats.none), LOG_U64("undecided", stats.undecided));
 }
 
+/* The dns first: nobody is called back after that. */
 void look_free(struct look **look)
 {
     struct look *l = *look;
 
     if (l == NULL)
         return;
-    loop_free(&l->loop);
-    store_close(&l->acts);
+    dns_free(&l->env.dns);
+    guard_free(&l->guard);
+    seek_free(&l->seek);
+    geo_free(&l->env.geo);
+    loop_free(&l->env.loop);
+    store_close(&l->env.acts);
     if (l->lock_fd != -1)
         file_unlock(l->lock_fd);
     free(l);

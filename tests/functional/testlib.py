@@ -154,8 +154,8 @@ class Installation:
         started = [subprocess.Popen(c, stdout=log, stderr=log, env={**os.environ, **(env or {})}) for c in commands]
         self.processes += started
         end = time.monotonic() + 60
-        for line in (b" trapweb info web.start", b" trapsmtp info smtp.start", b" trapexport info export.start"):
-            if not programs or line.split()[0].decode() in programs:
+        for line in (b" trapweb info web.start", b" trapsmtp info smtp.start", b" trapexport info export.start", b" traplook info look.start"):
+            if (not programs and b"traplook" not in line) or line.split()[0].decode() in programs:
                 while line not in (self.top / "log").read_bytes()[before:]:
                     if any(p.poll() is not None for p in started) or time.monotonic() > end:
                         raise AssertionError(f"{line.decode()} does not come; exit codes {[p.poll() for p in started]}:\n{self.log()}")
