@@ -12,7 +12,7 @@
  *          the writer waits for. Attempts come a quarter of the limit apart: each costs an fsync beside those
  *          of the writer.
  * Threads: enter, leave and poke on the writer's.
- * Tests:   tests/unit/store/test_commit.c
+ * Tests:   tests/unit/store/test_commit_disk.c
  */
 #ifndef STORE_CHECKPOINT_H
 #define STORE_CHECKPOINT_H

@@ -19,7 +19,7 @@
  *          new WAL.
  * Threads: submit on any thread; apply, done, batch_done on the writer thread (done and batch_done must not
  *          block).
- * Tests:   tests/unit/store/test_commit.c, tests/fault/
+ * Tests:   tests/unit/store/test_commit.c, test_commit_disk.c, tests/fault/
  */
 #ifndef STORE_COMMIT_H
 #define STORE_COMMIT_H

@@ -11,7 +11,7 @@
  *          10,000 a call). A walk ends the transaction every 50 ms and goes on behind the record just given.
  *          A callback must not call the function that called it (one statement runs once at a time); any
  *          other is fine.
- * Tests:   tests/unit/store/test_visit_log.c
+ * Tests:   tests/unit/store/test_visit_log.c, test_visit_epochs.c
  */
 #ifndef STORE_VISIT_LOG_H
 #define STORE_VISIT_LOG_H

@@ -1,30 +1,19 @@
 #include "world.h"
 
+#include "trap_cmocka.h"
+
 #include <base/file.h>
 #include <store/file.h>
 #include <store/hit_log.h>
 #include <store/visit_log.h>
 
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-/* after those above */
-#include <cmocka.h>
 
 #define DOMAIN "quellwerft.net"
 enum { SMALL_HITS = 1000 };
-
-#define assert_trap_ok(call, why)                                         \
-    do {                                                                  \
-        const enum trap_err result_ = (call);                             \
-        if (result_ != TRAP_OK)                                           \
-            fail_msg("%s: %s: %s", #call, err_name(result_), (why).text); \
-    } while (0)
 
 /* ---- the story ---- */
 

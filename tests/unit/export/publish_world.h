@@ -4,6 +4,7 @@
 #define TESTS_PUBLISH_WORLD_H
 
 #include "listing_make.h"
+#include "two_zones.h"
 
 #include <base/file.h>
 #include <base/num.h>
@@ -16,30 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char policy_name[] = "standard", text[] = "listed: $", contact[] = "", live_name[] = "bl.example.org",
-            shadow_name[] = "new.example.org";
-static struct conf_policy policies[] = { { .name = policy_name } };
-static struct conf_zone zones[] = {
-    { .name = live_name,
-      .kind = ZONE_COMBINED,
-      .policy = policy_name,
-      .live = true,
-      .text = text,
-      .contact = contact,
-      .code = 2,
-      .ttl = { 300000 } },
-    { .name = shadow_name,
-      .kind = ZONE_SENDERS4,
-      .policy = policy_name,
-      .text = text,
-      .contact = contact,
-      .code = 2,
-      .ttl = { 300000 } },
-};
-enum { DATASETS = 4, LIVE4 = 0, LIVE6 = 1, HARVESTERS = 2, SHADOW4 = 3 };
-#define LIVE         "bl.example.org.combined"
-#define SHADOW       "shadow/new.example.org.ip4"
-#define BEFORE_END_S 3600
+enum { BEFORE_END_S = 3600 };
 
 /* One installation: state directory, open record, publisher. */
 struct world {

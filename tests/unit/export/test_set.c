@@ -1,5 +1,6 @@
 /* A set: files, links, mtime, the manifest; and what keeps a set from being written. */
 #include "listing_make.h"
+#include "two_zones.h"
 
 #include <base/file.h>
 #include <mail/keyed.h>
@@ -11,26 +12,6 @@
 #include <unistd.h>
 
 static char top[] = "/tmp/trapline-set-XXXXXX";
-static char policy_name[] = "standard", text[] = "listed: $", contact[] = "", live_name[] = "bl.example.org",
-            shadow_name[] = "new.example.org";
-static struct conf_policy policies[] = { { .name = policy_name } };
-static struct conf_zone zones[] = {
-    { .name = live_name,
-      .kind = ZONE_COMBINED,
-      .policy = policy_name,
-      .live = true,
-      .text = text,
-      .contact = contact,
-      .code = 2,
-      .ttl = { 300000 } },
-    { .name = shadow_name,
-      .kind = ZONE_SENDERS4,
-      .policy = policy_name,
-      .text = text,
-      .contact = contact,
-      .code = 2,
-      .ttl = { 300000 } },
-};
 static struct config config = {
     .policies = policies,
     .policy_count = 1,
@@ -41,7 +22,7 @@ static struct config config = {
 static struct plan plan;
 static struct lists lists;
 
-enum { DATASETS = 4, FILES = 2 };
+enum { FILES = 2 };
 
 static struct zone_entries entries_of(const char *const *prefixes)
 {
@@ -102,8 +83,6 @@ static struct stat stat_of(const struct set *s, const char *path)
 static const enum set_action both[FILES] = { SET_WRITE, SET_WRITE },
                              first_linked[FILES] = { SET_LINK, SET_WRITE },
                              first_only[FILES] = { SET_WRITE, SET_SKIP };
-#define LIVE   "bl.example.org.combined"
-#define SHADOW "shadow/new.example.org.ip4"
 
 static void test_write_and_read(void **state)
 {

@@ -2,12 +2,7 @@
 #ifndef TEST_POLICY_SCRATCH_H
 #define TEST_POLICY_SCRATCH_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-/* after the four above */
-#include <cmocka.h>
+#include "trap_cmocka.h"
 
 #include <base/file.h>
 #include <policy/lists.h>
@@ -15,13 +10,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-
-#define assert_trap_ok(call, why)                                         \
-    do {                                                                  \
-        const enum trap_err result_ = (call);                             \
-        if (result_ != TRAP_OK)                                           \
-            fail_msg("%s: %s: %s", #call, err_name(result_), (why).text); \
-    } while (0)
 
 struct scratch {
     char dir[64];

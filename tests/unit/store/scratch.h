@@ -2,12 +2,7 @@
 #ifndef TESTS_STORE_SCRATCH_H
 #define TESTS_STORE_SCRATCH_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-/* cmocka wants the four above first */
-#include <cmocka.h>
+#include "trap_cmocka.h"
 
 #include <base/config.h>
 #include <base/file.h>
@@ -67,13 +62,6 @@ static inline struct conf_store scratch_conf(void)
                                 .samples_max_bytes = 1 << 20,
                                 .free_min_bytes = 0 };
 }
-
-#define assert_trap_ok(call, why)                                         \
-    do {                                                                  \
-        const enum trap_err result_ = (call);                             \
-        if (result_ != TRAP_OK)                                           \
-            fail_msg("%s: %s: %s", #call, err_name(result_), (why).text); \
-    } while (0)
 
 /* Counts jobs down to zero: done() calls waiter_done, the test calls waiter_wait. */
 struct waiter {
