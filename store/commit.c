@@ -159,7 +159,7 @@ static enum trap_err transaction(struct commit *c, size_t n, bool alone, bool *r
 static const char *failure_text(const struct commit *c)
 {
     if (c->disk_low)
-        return "less free disk than free_min_bytes";
+        return "less free disk than free_min";
     return sqlite3_errcode(c->db->sq) == SQLITE_OK ? "see the line before" : db_error_text(c->db);
 }
 

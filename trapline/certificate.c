@@ -149,3 +149,60 @@ enum trap_err certificates_make(const char *dir, const char *hostname, unsigned 
     }
     return err;
 }
+
+/* A key with a passphrase is an error; nobody is there to ask. */
+static int no_passphrase(char *buf, int size, int writing, void *arg)
+{
+    (void)buf;
+    (void)size;
+    (void)writing;
+    (void)arg;
+    return 0;
+}
+
+static enum trap_err read_facts(const X509 *cert, wall_t now, struct certificate_facts *out)
+{
+    int days, seconds;
+
+    if (ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(cert)) != 1)
+        return TRAP_EINVAL;
+    out->until = wall_add(now, SPAN_S((int64_t)days * 86400 + seconds));
+    if (X509_NAME_get_text_by_NID(X509_get_subject_name(cert), NID_commonName, out->name, sizeof(out->name)) < 0)
+        out->name[0] = '\0';
+    return TRAP_OK;
+}
+
+enum trap_err certificate_look(const char *path, wall_t now, struct certificate_facts *out, struct err_text *why)
+{
+    struct buf text;
+    enum trap_err err = file_slurp(path, PEM_MAX, &text, why);
+    const char *wrong = NULL;
+
+    if (err != TRAP_OK)
+        return err;
+    BIO *bio = BIO_new_mem_buf(text.p, (int)text.n), *again = BIO_new_mem_buf(text.p, (int)text.n);
+    X509 *cert = bio == NULL ? NULL : PEM_read_bio_X509(bio, NULL, no_passphrase, NULL);
+    EVP_PKEY *key = again == NULL ? NULL : PEM_read_bio_PrivateKey(again, NULL, no_passphrase, NULL);
+
+    if (cert == NULL || read_facts(cert, now, out) != TRAP_OK)
+        wrong = "no certificate can be read from it";
+    else if (key == NULL)
+        wrong = "no private key can be read from it";
+    else if (X509_check_private_key(cert, key) != 1)
+        wrong = "its private key is not that of its first certificate";
+    if (wrong != NULL) {
+        err_text_set(why,
+                     "%s: %s; one file holds a private key without passphrase and the certificate chain, both PEM",
+                     path, wrong);
+        err = TRAP_EINVAL;
+    }
+    ERR_clear_error();
+    EVP_PKEY_free(key);
+    X509_free(cert);
+    BIO_free(again);
+    BIO_free(bio);
+    if (text.p != NULL)
+        keyed_wipe(text.p, text.n);
+    buf_free(&text);
+    return err;
+}

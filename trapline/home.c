@@ -50,7 +50,7 @@ static int open_policy(struct home *h)
     return err == TRAP_OK ? 0 : cli_fail_err(err, &why);
 }
 
-static int as_owner(const struct config *c)
+int home_as_owner(const struct config *c)
 {
     const struct passwd *pw;
     struct stat st;
@@ -97,7 +97,7 @@ int home_config(const struct cli *cli, struct config **out)
 
     if (code != 0)
         return code;
-    code = as_owner(*out);
+    code = home_as_owner(*out);
     if (code != 0)
         config_free(out);
     return code;

@@ -45,6 +45,7 @@ int home_config_read(const struct cli *cli, struct config **out, struct err_text
  * (effective user), so that nothing it makes there is out of the daemons' reach; home_as_caller() is for a
  * file that the operator names. */
 int home_config(const struct cli *cli, struct config **out);
+int home_as_owner(const struct config *c);
 void home_as_caller(void);
 
 /* Who acts, for the record: the login name, kept through sudo. */

@@ -23,8 +23,10 @@ const struct verb verbs[] = {
       "A wrong configuration or a port in use ends it at once with one line that says why.\n",
       verb_run },
     { "check", "[-c CONF]", "Is the configuration right?",
-      "Reads the configuration and says FILE:LINE: what is wrong, or what it would do. Starts nothing. Exit "
-      "78 when wrong.\n",
+      "Reads the configuration and says FILE:LINE: what is wrong, or what it would do. Then looks whether the "
+      "daemons would start: user,\n"
+      "keys, certificates, lists, free disk. Starts nothing. Exit 78 when something is wrong; `mind` in front of "
+      "what only should be known.\n",
       verb_check },
     { "check-map", "FILE|- [--domain D] [--json]", "Which of your mailboxes would be taken for a trap?",
       "For traps inside a domain that receives real mail: reads your mailboxes, an address or the part before the \"@\" "

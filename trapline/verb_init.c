@@ -18,6 +18,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -37,6 +38,7 @@ static bool dir_is_empty(const char *path, struct err_text *why)
 {
     DIR *d = opendir(path);
     const struct dirent *e;
+    char conf[PATH_TEXT_MAX];
     bool empty = true;
 
     if (d == NULL) {
@@ -47,12 +49,16 @@ static bool dir_is_empty(const char *path, struct err_text *why)
         if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
             empty = false;
     (void)closedir(d);
-    if (!empty)
+    if (!empty && path_join(path, "trapline.conf", conf) == TRAP_OK && access(conf, F_OK) == 0)
         err_text_set(why,
                      "%s is not empty: init never overwrites; name a new directory, or use the installation "
-                     "there with "
-                     "`trapline run -c %s/trapline.conf`",
-                     path, path);
+                     "there with `trapline run -c %s`",
+                     path, conf);
+    else if (!empty)
+        err_text_set(why,
+                     "%s is not empty: init never overwrites; name a new directory, or empty this one if an "
+                     "earlier `trapline init` failed half way",
+                     path);
     return empty;
 }
 
@@ -60,6 +66,16 @@ static void add_domains(struct buf *b, const struct init *in)
 {
     for (size_t i = 0; i < in->domain_count; i++)
         buf_addf(b, "trap_domain \"%s\" { class = \"minted\"  unknown = \"reject\" }\n", in->domains[i]);
+}
+
+/* Who makes the installation owns it; root can start it then, too: on port 25 without more. */
+static void add_user(struct buf *b)
+{
+    const struct passwd *pw = geteuid() == 0 ? NULL : getpwuid(geteuid());
+
+    if (pw != NULL && strspn(pw->pw_name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") ==
+                          strlen(pw->pw_name))
+        buf_addf(b, "# The daemons become this user when root starts them.\nuser      = \"%s\"\n\n", pw->pw_name);
 }
 
 /* The zones of a first installation are named below the first trap domain; trying on one machine publishes at
@@ -73,6 +89,7 @@ static void config_text(struct buf *b, const struct init *in)
              "check -c THIS_FILE\n\n"
              "state_dir = \"%s\"\nnode_id   = %d\n\n",
              in->dir, INIT_NODE_ID);
+    add_user(b);
     if (in->trying)
         buf_add_str(b, "# trap.test exists only on this machine: for trying. Put your own trap domains here, "
                        "with MX records that\n"
@@ -268,6 +285,10 @@ int verb_init(struct cli *cli)
     if (in.trying)
         puts("Trap domain: trap.test. It is only for trying on this machine; real bait needs --domain with a "
              "domain of your own.");
+    if (geteuid() == 0 && !in.trying)
+        printf("It belongs to root, and so would the daemons be, which face the network: give it to a user of its own "
+               "(`chown -R USER %s`), and put user = \"USER\" into trapline.conf.\n",
+               in.dir);
     printf("Next: look through %s/trapline.conf, then `trapline run -c %s/trapline.conf`.\n", in.dir, in.dir);
     printf("Keep a copy of the keys elsewhere: `trapline keys export -c %s/trapline.conf`. Losing them loses "
            "every address.\n",

@@ -99,23 +99,41 @@ static SSL_CTX *new_context(const struct conf_smtp *conf)
 /* The first of OpenSSL's complaints is the one that knows. */
 static const char *first_complaint(void)
 {
-    const char *text = ERR_reason_error_string(ERR_get_error());
+    const unsigned long code = ERR_get_error();
+    const char *text = ERR_SYSTEM_ERROR(code) ? strerror(ERR_GET_REASON(code)) : ERR_reason_error_string(code);
 
     ERR_clear_error();
     return text != NULL ? text : "cannot be used";
 }
 
+/* It goes on being used: most senders look at nothing. */
+static void tell_expired(SSL_CTX *ctx, const char *path)
+{
+    const X509 *cert = SSL_CTX_get0_certificate(ctx);
+
+    if (cert != NULL && X509_cmp_current_time(X509_get0_notAfter(cert)) < 0)
+        log_warning("smtp.tls", LOG_STR("file", path), LOG_STR("now", "the certificate has expired, and is used"),
+                 LOG_STR("todo", "put a new one there; it is taken up at once"));
+}
+
 static enum trap_err add_certificate(SSL_CTX *ctx, const char *path, struct err_text *why)
 {
+    const char *wrong;
+
     ERR_clear_error();
-    if (SSL_CTX_use_certificate_chain_file(ctx, path) == 1 &&
-        SSL_CTX_use_PrivateKey_file(ctx, path, SSL_FILETYPE_PEM) == 1 && SSL_CTX_check_private_key(ctx) == 1)
+    if (SSL_CTX_use_certificate_chain_file(ctx, path) != 1)
+        wrong = "no certificate can be read from it";
+    else if (SSL_CTX_use_PrivateKey_file(ctx, path, SSL_FILETYPE_PEM) != 1 || SSL_CTX_check_private_key(ctx) != 1)
+        wrong = "no private key of the certificate can be read from it";
+    else {
+        tell_expired(ctx, path);
         return TRAP_OK;
+    }
     err_text_set(
         why,
-        "%s: %s; a certificate file holds a private key without passphrase and its certificate chain, "
+        "%s: %s (%s); a certificate file holds a private key without passphrase and its certificate chain, "
         "both PEM, readable for the user of the daemons",
-        path, first_complaint());
+        path, wrong, first_complaint());
     return TRAP_EINVAL;
 }
 

@@ -145,7 +145,7 @@ static enum trap_err check_open_file(int fd, const char *path, struct err_text *
         return TRAP_EINVAL;
     }
     if (st.st_uid != geteuid() && st.st_uid != 0) {
-        err_text_set(why, "%s belongs to user %u, and this program runs as user %u; start it as the owner of the keys", path,
+        err_text_set(why, "%s belongs to user %u, and this program runs as user %u; start it as the owner of the keys, or name that user with `user` in the configuration", path,
                      (unsigned)st.st_uid, (unsigned)geteuid());
         return TRAP_EPERM;
     }
