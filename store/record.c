@@ -102,3 +102,22 @@ const char *hit_flag_name(uint32_t flag)
             return names[i];
     return NULL;
 }
+
+const char *hit_flags_text(uint32_t flags, char out[HIT_FLAGS_TEXT_MAX])
+{
+    size_t n = 0;
+
+    for (; flags != 0; flags &= flags - 1) {
+        const char *name = hit_flag_name(flags & -flags);
+        const size_t len = name == NULL ? 0 : strlen(name);
+
+        if (len == 0 || n + len + 2 > HIT_FLAGS_TEXT_MAX)
+            continue;
+        if (n > 0)
+            out[n++] = ',';
+        memcpy(out + n, name, len);
+        n += len;
+    }
+    out[n] = '\0';
+    return out;
+}

@@ -54,10 +54,11 @@ static enum trap_err hit_fill(const struct session *s, struct message *m)
 static void log_hit(const struct message *m)
 {
     const struct hit *h = &m->hit_job.hit;
+    char marks[HIT_FLAGS_TEXT_MAX];
 
     log_info("smtp.hit", LOG_U64("seq", h->seq), LOG_U64("session", h->session), LOG_IP(h->sender),
              LOG_U64("traps", h->rcpt_count), LOG_STR("class", rcpt_class_name(h->rcpts[0].klass)),
-             LOG_U64("size", h->size), LOG_U64("flags", h->flags));
+             LOG_U64("size", h->size), LOG_STR("marks", hit_flags_text(h->flags, marks)));
 }
 
 /* A disk that fails for thousands of clients is one fact a second. */

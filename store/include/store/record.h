@@ -114,6 +114,9 @@ enum hit_flag {
 };
 /* "bare_lf", … of one bit; NULL where there is none of that number. */
 const char *hit_flag_name(uint32_t flag);
+enum { HIT_FLAGS_TEXT_MAX = 512 };
+/* "tls,esmtp": the names of all of them, "" of none. Returns out. */
+const char *hit_flags_text(uint32_t flags, char out[HIT_FLAGS_TEXT_MAX]);
 struct hit {
     uint64_t seq;     /* given by the log at commit */
     wall_t at;        /* end-of-data */

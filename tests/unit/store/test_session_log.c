@@ -378,12 +378,32 @@ static void test_flag_names(void **state)
     assert_null(hit_flag_name(HIT_TLS | HIT_ESMTP));
 }
 
+/* As the log has them; every bit at once fits. */
+static void test_flags_text(void **state)
+{
+    char text[HIT_FLAGS_TEXT_MAX];
+    size_t names = 1;
+
+    (void)state;
+    assert_string_equal(hit_flags_text(0, text), "");
+    assert_string_equal(hit_flags_text(HIT_TLS, text), "tls");
+    assert_string_equal(hit_flags_text(HIT_TARPIT | HIT_ESMTP | HIT_NULL_SENDER, text), "null_sender,esmtp,tarpit");
+    assert_string_equal(hit_flags_text(1U << 31 | HIT_TLS, text), "tls");
+    for (const char *c = hit_flags_text(UINT32_MAX, text); *c != '\0'; c++)
+        names += *c == ',';
+    for (uint32_t bit = 1; bit != 0; bit <<= 1)
+        names -= hit_flag_name(bit) != NULL;
+    assert_int_equal(names, 0);
+    assert_true(strlen(text) + 64 < sizeof(text));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sessions),   cmocka_unit_test(test_octets_of_a_user_name),
         cmocka_unit_test(test_by_client),  cmocka_unit_test(test_counters),
         cmocka_unit_test(test_flag_names),
+        cmocka_unit_test(test_flags_text),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
