@@ -167,12 +167,14 @@ static enum trap_err read_facts(const X509 *cert, wall_t now, struct certificate
     if (ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(cert)) != 1)
         return TRAP_EINVAL;
     out->until = wall_add(now, SPAN_S((int64_t)days * 86400 + seconds));
-    if (X509_NAME_get_text_by_NID(X509_get_subject_name(cert), NID_commonName, out->name, sizeof(out->name)) < 0)
+    if (X509_NAME_get_text_by_NID(X509_get_subject_name(cert), NID_commonName, out->name, sizeof(out->name)) <
+        0)
         out->name[0] = '\0';
     return TRAP_OK;
 }
 
-enum trap_err certificate_look(const char *path, wall_t now, struct certificate_facts *out, struct err_text *why)
+enum trap_err certificate_look(const char *path, wall_t now, struct certificate_facts *out,
+                               struct err_text *why)
 {
     struct buf text;
     enum trap_err err = file_slurp(path, PEM_MAX, &text, why);
@@ -191,9 +193,10 @@ enum trap_err certificate_look(const char *path, wall_t now, struct certificate_
     else if (X509_check_private_key(cert, key) != 1)
         wrong = "its private key is not that of its first certificate";
     if (wrong != NULL) {
-        err_text_set(why,
-                     "%s: %s; one file holds a private key without passphrase and the certificate chain, both PEM",
-                     path, wrong);
+        err_text_set(
+            why,
+            "%s: %s; one file holds a private key without passphrase and the certificate chain, both PEM",
+            path, wrong);
         err = TRAP_EINVAL;
     }
     ERR_clear_error();

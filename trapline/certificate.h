@@ -1,5 +1,5 @@
-/* certificate.h - the sink's own pair of certificates: self-signed, ECDSA P-256 and RSA 2048; and a look at any
- * certificate file (OpenSSL inside).
+/* certificate.h - the sink's own pair of certificates: self-signed, ECDSA P-256 and RSA 2048; and a look at
+ * any certificate file (OpenSSL inside).
  *
  * Why:     senders that use STARTTLS when they can verify nothing; a certificate only has to be there, of a
  *          kind that every one of them knows. Nothing in it names this software: subject and alternative name

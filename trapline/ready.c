@@ -38,13 +38,15 @@ static void look_at_user(const struct config *c, struct ready *r)
     if (getuid() != 0)
         return; /* only root can start them as somebody else */
     if (c->user[0] != '\0' && pw == NULL)
-        add(r->problems, "user: there is no user \"%s\" on this machine; create it, or change `user`", c->user);
+        add(r->problems, "user: there is no user \"%s\" on this machine; create it, or change `user`",
+            c->user);
     else if (pw != NULL && stat(c->state_dir, &st) == 0 && st.st_uid != pw->pw_uid)
-        add(r->problems, "user: %s does not belong to \"%s\"; run: chown -R %s %s", c->state_dir, c->user, c->user,
-            c->state_dir);
+        add(r->problems, "user: %s does not belong to \"%s\"; run: chown -R %s %s", c->state_dir, c->user,
+            c->user, c->state_dir);
     else if (c->user[0] == '\0' && geteuid() == 0)
-        add(r->notes, "the daemons would run as root, which faces the network: give the installation to a user of its "
-                      "own (chown -R) and name it with `user`");
+        add(r->notes,
+            "the daemons would run as root, which faces the network: give the installation to a user of its "
+            "own (chown -R) and name it with `user`");
 }
 
 static void look_at_keys(const struct config *c, struct ready *r)
@@ -77,16 +79,16 @@ static void look_at_certificate(const char *path, wall_t now, struct ready *r)
         return;
     }
     (void)wall_text(facts.until, until);
-    json_array_append_new(r->certificates, json_pack("{s:o, s:o, s:o}", "file", json_bytes(bytes_str(path)), "name",
-                                                     json_bytes(bytes_str(facts.name)), "until",
-                                                     json_wall(facts.until)));
+    json_array_append_new(r->certificates,
+                          json_pack("{s:o, s:o, s:o}", "file", json_bytes(bytes_str(path)), "name",
+                                    json_bytes(bytes_str(facts.name)), "until", json_wall(facts.until)));
     if (facts.until.us <= now.us)
         add(r->notes, "%s: the certificate has expired (%.10s)", path, until);
     else if (wall_diff(facts.until, now).ms < SPAN_D(EXPIRES_SOON_DAYS).ms)
         add(r->notes, "%s: the certificate expires on %.10s", path, until);
     if (stat(path, &st) == 0 && (st.st_mode & 077) != 0)
-        add(r->notes, "%s holds a private key and is open to other users (mode %04o); run: chmod 600 %s", path,
-            (unsigned)st.st_mode & 07777, path);
+        add(r->notes, "%s holds a private key and is open to other users (mode %04o); run: chmod 600 %s",
+            path, (unsigned)st.st_mode & 07777, path);
 }
 
 static void look_at_certificates(const struct config *c, wall_t now, struct ready *r)
@@ -139,10 +141,12 @@ static void look_at_socketmap(const struct config *c, struct ready *r)
         return;
     (void)snprintf(folder, sizeof(folder), "%.*s", (int)(name - path), path);
     if (access(folder, W_OK | X_OK) == -1)
-        add(r->problems, "smtp.socketmap_listen: the folder %s: %s; make it, owned by the user of the daemons", folder,
+        add(r->problems,
+            "smtp.socketmap_listen: the folder %s: %s; make it, owned by the user of the daemons", folder,
             strerror(errno));
     if (c->smtp.socketmap_group[0] != '\0' && getgrnam(c->smtp.socketmap_group) == NULL)
-        add(r->problems, "smtp.socketmap_group: there is no group \"%s\" on this machine", c->smtp.socketmap_group);
+        add(r->problems, "smtp.socketmap_group: there is no group \"%s\" on this machine",
+            c->smtp.socketmap_group);
 }
 
 static void look_at_disk(const struct config *c, struct ready *r)
@@ -153,8 +157,11 @@ static void look_at_disk(const struct config *c, struct ready *r)
         return;
     const uint64_t left = (uint64_t)vfs.f_bavail * vfs.f_frsize;
     if (left < c->store.free_min_bytes)
-        add(r->notes, "%s: %llu kB of disk are free, and store.free_min is %llu kB: mail gets 452 and pages carry no addresses",
-            c->state_dir, (unsigned long long)left / 1024, (unsigned long long)c->store.free_min_bytes / 1024);
+        add(r->notes,
+            "%s: %llu kB of disk are free, and store.free_min is %llu kB: mail gets 452 and pages carry no "
+            "addresses",
+            c->state_dir, (unsigned long long)left / 1024,
+            (unsigned long long)c->store.free_min_bytes / 1024);
 }
 
 void ready_look(const struct config *c, wall_t now, struct ready *out)
@@ -162,7 +169,8 @@ void ready_look(const struct config *c, wall_t now, struct ready *out)
     *out = (struct ready){ json_array(), json_array(), json_array() };
     look_at_user(c, out);
     if (access(c->state_dir, F_OK) == -1) {
-        add(out->notes, "state_dir: %s: %s; `trapline init` makes an installation", c->state_dir, strerror(errno));
+        add(out->notes, "state_dir: %s: %s; `trapline init` makes an installation", c->state_dir,
+            strerror(errno));
         return;
     }
     look_at_keys(c, out);

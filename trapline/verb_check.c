@@ -1,5 +1,5 @@
-/* verb_check.c - `trapline check`: the configuration, read and said back in plain words, and what would keep the
- * daemons from starting. */
+/* verb_check.c - `trapline check`: the configuration, read and said back in plain words, and what would keep
+ * the daemons from starting. */
 #include "home.h"
 #include "ready.h"
 
@@ -9,12 +9,10 @@
 
 static const char *zone_kind_name(enum zone_kind k)
 {
-    static const char *const name[] = { [ZONE_SENDERS4] = "senders4",
-                                        [ZONE_SENDERS6] = "senders6",
-                                        [ZONE_SENDERS] = "senders",
-                                        [ZONE_HARVESTERS] = "harvesters",
-                                        [ZONE_COMBINED] = "combined",
-                                        [ZONE_NETS] = "nets" };
+    static const char *const name[] = {
+        [ZONE_SENDERS4] = "senders4",     [ZONE_SENDERS6] = "senders6", [ZONE_SENDERS] = "senders",
+        [ZONE_HARVESTERS] = "harvesters", [ZONE_COMBINED] = "combined", [ZONE_NETS] = "nets"
+    };
 
     return name[k];
 }
@@ -62,7 +60,8 @@ static void print_text(const struct config *c, const struct ready *r)
     const json_t *o;
     size_t i;
 
-    printf("%s: %s\n\n", c->path, right ? "no mistakes found" : "no mistakes in itself, but daemons would not start");
+    printf("%s: %s\n\n", c->path,
+           right ? "no mistakes found" : "no mistakes in itself, but daemons would not start");
     print_config(c);
     json_array_foreach(r->certificates, i, o)
     {
@@ -85,8 +84,9 @@ static int tell(const struct cli *cli, const struct config *c, const struct read
         print_text(c, r);
     json_array_foreach(r->problems, i, o) code = cli_fail(EXIT_CONFIG, "%s", json_string_value(o));
     if (cli->json)
-        (void)cli_json(json_pack("{s:b, s:o, s:O, s:O, s:O}", "ok", count == 0, "file", json_bytes(bytes_str(c->path)),
-                                 "problems", r->problems, "notes", r->notes, "certificates", r->certificates));
+        (void)cli_json(json_pack("{s:b, s:o, s:O, s:O, s:O}", "ok", count == 0, "file",
+                                 json_bytes(bytes_str(c->path)), "problems", r->problems, "notes", r->notes,
+                                 "certificates", r->certificates));
     return code;
 }
 

@@ -73,9 +73,11 @@ static void add_user(struct buf *b)
 {
     const struct passwd *pw = geteuid() == 0 ? NULL : getpwuid(geteuid());
 
-    if (pw != NULL && strspn(pw->pw_name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") ==
-                          strlen(pw->pw_name))
-        buf_addf(b, "# The daemons become this user when root starts them.\nuser      = \"%s\"\n\n", pw->pw_name);
+    if (pw != NULL &&
+        strspn(pw->pw_name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") ==
+            strlen(pw->pw_name))
+        buf_addf(b, "# The daemons become this user when root starts them.\nuser      = \"%s\"\n\n",
+                 pw->pw_name);
 }
 
 /* The zones of a first installation are named below the first trap domain; trying on one machine publishes at
@@ -286,7 +288,8 @@ int verb_init(struct cli *cli)
         puts("Trap domain: trap.test. It is only for trying on this machine; real bait needs --domain with a "
              "domain of your own.");
     if (geteuid() == 0 && !in.trying)
-        printf("It belongs to root, and so would the daemons be, which face the network: give it to a user of its own "
+        printf("It belongs to root, and so would the daemons be, which face the network: give it to a user "
+               "of its own "
                "(`chown -R USER %s`), and put user = \"USER\" into trapline.conf.\n",
                in.dir);
     printf("Next: look through %s/trapline.conf, then `trapline run -c %s/trapline.conf`.\n", in.dir, in.dir);
