@@ -1,8 +1,8 @@
-/* verb_postmaster.c - `trapline postmaster`: reads and removes the mail that trapsmtp kept for people
- * (trapsmtp/postbox.h says how its files are named). */
+/* verb_postmaster.c - `trapline postmaster`: reads and removes the mail that trapsmtp kept for people. */
 #include "home.h"
 
 #include <base/daemon.h>
+#include <store/postmaster.h>
 
 #include <dirent.h>
 #include <errno.h>
@@ -27,29 +27,14 @@ static int box_open(const struct cli *cli, struct box *out)
     return code;
 }
 
-/* One of our files, and nothing else of the machine. */
 static bool is_mail(const char *name)
 {
-    return name[0] != '.' && strchr(name, '/') == NULL && bytes_has_isuffix(bytes_str(name), BYTES(".eml"));
+    return postmaster_is_name(bytes_str(name));
 }
 
 static int is_entry(const struct dirent *e)
 {
     return is_mail(e->d_name) ? 1 : 0;
-}
-
-/* From the end of the name. False: not written there. */
-static bool client_of(const char *name, struct ip *out)
-{
-    const struct bytes all = bytes_take(bytes_str(name), strlen(name) - 4);
-    const struct bytes client = bytes_skip(all, bytes_rfind(all, '-') + 1);
-    uint8_t text[IP_TEXT_MAX];
-
-    if (client.n > sizeof(text))
-        return false;
-    for (size_t i = 0; i < client.n; i++)
-        text[i] = client.p[i] == '_' ? ':' : client.p[i];
-    return ip_parse(bytes_of(text, client.n), out) == TRAP_OK;
 }
 
 /* ---- list ---- */
@@ -106,7 +91,7 @@ static int list_one(const struct box *box, const char *name, json_t *out)
     return json_array_append_new(out,
                                  json_pack("{s:o, s:I, s:o, s:o, s:o, s:o}", "name",
                                            json_bytes(bytes_str(name)), "bytes", (json_int_t)size, "client",
-                                           client_of(name, &client) ? json_ip(client) : json_null(),
+                                           postmaster_client(bytes_str(name), &client) ? json_ip(client) : json_null(),
                                            "return_path", json_bytes(field(head, BYTES("Return-Path:"))),
                                            "to", json_bytes(field(head, BYTES("Delivered-To:"))), "subject",
                                            json_bytes(field(head, BYTES("Subject:"))))) == 0
@@ -198,7 +183,7 @@ static int sweep_one(const struct box *box, const char *name, void *arg)
     struct sweep *sweep = arg;
     struct ip client;
 
-    if (!client_of(name, &client) || !prefix_has(sweep->from, client))
+    if (!postmaster_client(bytes_str(name), &client) || !prefix_has(sweep->from, client))
         return 0;
     sweep->removed++;
     return remove_one(box, name);

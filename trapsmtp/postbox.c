@@ -6,6 +6,7 @@
 
 #include <base/file.h>
 #include <base/log.h>
+#include <store/postmaster.h>
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -38,31 +39,11 @@ static bool is_same_client(struct ip a, struct ip b)
     return prefix_cmp(ip_network(a), ip_network(b)) == 0;
 }
 
-/* The end of a file's name: 192.0.2.1.eml, 2001_db8__1.eml. */
-static const char *client_text(struct ip client, char out[IP_TEXT_MAX])
+static bool is_of_client(const char *name, struct ip client)
 {
-    (void)ip_text(client, out);
-    for (char *c = out; *c != '\0'; c++)
-        *c = *c == ':' ? '_' : *c;
-    return out;
-}
+    struct ip sender;
 
-static bool is_of_client(struct bytes name, struct ip client)
-{
-    static const struct bytes suffix = BYTES_INIT(".eml");
-    uint8_t text[IP_TEXT_MAX];
-    struct bytes rest;
-    struct ip ip;
-
-    if (!bytes_has_isuffix(name, suffix))
-        return false;
-    rest = bytes_take(name, name.n - suffix.n);
-    rest = bytes_skip(rest, bytes_rfind(rest, '-') + 1);
-    if (rest.n > sizeof(text))
-        return false;
-    for (size_t i = 0; i < rest.n; i++)
-        text[i] = rest.p[i] == '_' ? ':' : rest.p[i];
-    return ip_parse(bytes_of(text, rest.n), &ip) == TRAP_OK && is_same_client(ip, client);
+    return postmaster_client(bytes_str(name), &sender) && is_same_client(sender, client);
 }
 
 struct usage {
@@ -91,7 +72,7 @@ static bool measure(const struct postbox *p, struct ip client, struct usage *all
             continue;
         all_out->files++;
         all_out->bytes += (uint64_t)st.st_size;
-        if (st.st_mtime < since || !is_of_client(bytes_str(entry->d_name), client))
+        if (st.st_mtime < since || !is_of_client(entry->d_name, client))
             continue;
         own_out->files++;
         own_out->bytes += (uint64_t)st.st_size;
@@ -137,18 +118,21 @@ static bool has_room(struct postbox *p, struct ip client, size_t bytes)
 
 static enum trap_err write_file(struct postbox *p, struct message *m)
 {
-    const struct civil t = wall_civil(m->hit_job.hit.at);
-    char path[PATH_TEXT_MAX + 96 + IP_TEXT_MAX], client[IP_TEXT_MAX];
-    struct err_text why;
+    const struct postmaster_file file = { .at = m->hit_job.hit.at,
+                                          .session = m->hit_job.hit.session,
+                                          .number = p->number + 1,
+                                          .client = m->copy_client };
+    char path[PATH_TEXT_MAX], name[POSTMASTER_NAME_MAX];
+    struct err_text why = { "the path is too long" };
     enum trap_err err;
 
     m->copy_refused = !has_room(p, m->copy_client, m->copy.n);
     if (m->copy_refused)
         return TRAP_EFULL;
-    (void)snprintf(path, sizeof(path), "%s/%04d%02d%02dT%02d%02d%02dZ-%llu-%llu-%s.eml", p->dir, t.year,
-                   t.month, t.day, t.hour, t.minute, t.second, (unsigned long long)m->hit_job.hit.session,
-                   (unsigned long long)++p->number, client_text(m->copy_client, client));
-    err = file_replace(path, buf_bytes(&m->copy), 0640, &why);
+    p->number++;
+    err = path_join(p->dir, postmaster_name(&file, name), path);
+    if (err == TRAP_OK)
+        err = file_replace(path, buf_bytes(&m->copy), 0640, &why);
     if (err != TRAP_OK)
         log_error("smtp.postmaster.write", LOG_STR("error", why.text));
     return err;

@@ -1,9 +1,9 @@
 /* postbox.h - mail to postmaster and abuse: kept in full, one file a message, never evidence (RFC 5321
  * 4.5.1, RFC 2142).
  *
- * Files:   state_dir/postmaster/<time>-<session>-<number>-<client>.eml (":" of an IPv6 address is "_"),
- *          durable before the client gets 250: trace fields of ours (Return-Path, Delivered-To a line each,
- *          Received), then the content as received.
+ * Files:   in state_dir/postmaster, named as <store/postmaster.h> says, durable before the client gets 250:
+ *          trace fields of ours (Return-Path, Delivered-To a line each, Received), then the content as
+ *          received.
  * Bounds:  postmaster_max_files and postmaster_max_bytes in the folder, postmaster_share per cent of both for
  *          what one client (address, /48) sent in the last 24 hours; POSTBOX_QUEUE_MAX messages on their way;
  *          unfinished messages in memory: POSTBOX_HELD_MAX bytes, a quarter of it one client's, or four and
