@@ -130,7 +130,7 @@ enum step cmd_rcpt(struct session *s, struct bytes argument)
                       result == SMTP_PARAMS_SYNTAX ? SMTP_REPLY_BAD_PARAMETER : SMTP_REPLY_UNKNOWN_PARAMETER);
     if (result != SMTP_PARAMS_OK)
         params = (struct smtp_params){ .size = 0 };
-    if (s->message->rcpt_count >= s->server->config->smtp.recipients_max) {
+    if (s->message->rcpt_count >= s->server->config->smtp.recipients_max || !message_has_room(s->message)) {
         s->tally.refused_limit++; /* those before it still count: no error */
         reply(s, SMTP_REPLY_TOO_MANY_RECIPIENTS);
         return STEP_CONTINUE;

@@ -16,14 +16,12 @@ void content_begin(struct session *s)
     body_digest_init(&m->digest);
 }
 
-/* What came on the wire: counted, and its head kept. Without memory there is no sample: it is a
- * convenience. */
+/* What came on the wire: counted, and of a message to a trap its head kept. */
 static void add_wire(struct message *m, struct bytes wire)
 {
-    const size_t room = m->sample.max - m->sample.n;
-
     m->received += wire.n;
-    buf_add(&m->sample, bytes_take(wire, room));
+    if (m->trap_count > 0)
+        message_add_sample(m, wire);
 }
 
 static void take_content(struct bytes content, void *arg)

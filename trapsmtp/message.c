@@ -39,6 +39,7 @@ struct message *message_new(struct server *server, struct session *session)
     m->flags = 0;
     m->body = SMTP_BODY_7BIT;
     m->size = m->received = 0;
+    m->held = 0;
     m->copy_held = 0;
     return m;
 }
@@ -70,6 +71,7 @@ void message_drop(struct message *m)
 
     TRAP_BUG_ON(m->jobs != 0 || m->queued);
     server->message_count--;
+    server->messages_held -= m->held;
     postbox_release(m);
     if (server->spare_count >= SPARE_MAX || m->rcpt_cap > SPARE_RCPTS_MAX) {
         message_free(m);
@@ -93,6 +95,41 @@ void message_free_spares(struct server *server)
         message_free(m);
     }
     server->spare_count = 0;
+}
+
+/* Behind everything that may have grown. */
+static void count_memory(struct message *m)
+{
+    const size_t now =
+        m->text.cap + m->sample.cap + m->rcpt_cap * (sizeof(*m->rcpts) + sizeof(*m->hit_rcpts));
+
+    m->server->messages_held += now - m->held;
+    m->held = now;
+}
+
+/* How many octets m may take now. */
+static size_t room(const struct message *m)
+{
+    const size_t used = m->text.n + m->sample.n + m->rcpt_count * (sizeof(*m->rcpts) + sizeof(*m->hit_rcpts));
+
+    if (m->server->messages_held < MESSAGES_HELD_MAX)
+        return SIZE_MAX;
+    return used < MESSAGE_ROOM_MIN ? MESSAGE_ROOM_MIN - used : 0;
+}
+
+bool message_has_room(const struct message *m)
+{
+    return room(m) > 0;
+}
+
+void message_add_sample(struct message *m, struct bytes wire)
+{
+    const size_t want = bytes_take(wire, m->sample.max - m->sample.n).n, n = want < room(m) ? want : room(m);
+
+    buf_add(&m->sample, bytes_take(wire, n));
+    if (n < want)
+        m->sample.err = TRAP_ENOMEM; /* sticks */
+    count_memory(m);
 }
 
 /* Appends both, a blank between them. Returns how much it is, at most DSN_MAX. */
@@ -196,6 +233,7 @@ enum message_add message_add_rcpt(struct message *m, const struct smtp_path *pat
 enum trap_err message_set_rcpt_dsn(struct message *m, const struct smtp_params *params)
 {
     m->rcpts[m->rcpt_count - 1].dsn_len = add_dsn(m, params->notify, params->orcpt);
+    count_memory(m);
     return m->text.err;
 }
 

@@ -4,7 +4,8 @@
  *          at end-of-data it is handed to the writer, which borrows it until the last of its completions
  *          ran. While it is out it cannot be dropped: the session is unlinked instead (session = NULL) and
  *          the message goes when it comes back.
- * Memory:  a message that ended is used again; larger buffers are given back.
+ * Memory:  a message that ended is used again; larger buffers are given back. Envelopes and samples of all messages
+ *          together may take MESSAGES_HELD_MAX; beyond that a message gets MESSAGE_ROOM_MIN and no more.
  * Threads: loop only, but for the fields that the jobs name.
  */
 #ifndef TRAPSMTP_MESSAGE_H
@@ -19,6 +20,8 @@
 #include <mail/smtp_path.h>
 #include <mail/smtp_reply.h>
 #include <store/hit_log.h>
+
+enum { MESSAGES_HELD_MAX = 64 << 20, MESSAGE_ROOM_MIN = 8 << 10 };
 
 struct server;
 struct session;
@@ -62,8 +65,8 @@ struct message {
     struct rcpt *rcpts;
     uint32_t rcpt_count, rcpt_cap;
     uint32_t trap_count, role_count;
-    uint32_t taken_count; /* recipients for which after_data = "accept" */
-    uint32_t last_hash;   /* of the recipient that was added last */
+    uint32_t taken_count;       /* recipients for which after_data = "accept" */
+    uint32_t last_hash;         /* of the recipient that was added last */
     struct hit_rcpt *hit_rcpts; /* made at submission, rcpt_cap long */
     enum smtp_body body;        /* what MAIL declared */
     bool relayed;               /* a front MX passes it on: never 5xx (forward.h) */
@@ -79,6 +82,7 @@ struct message {
     bool copy_refused;     /* a bound of the postbox, not a fault; written on its thread while it has it */
     size_t copy_held;      /* what of the copies of all sessions is ours */
     struct ip copy_client; /* whose share that is */
+    size_t held;           /* what of server->messages_held is ours */
     struct buf sample;
     struct buf copy; /* whole content for postmaster, with our trace fields in front */
 };
@@ -98,6 +102,11 @@ enum message_add message_add_rcpt(struct message *m, const struct smtp_path *pat
                                   uint8_t klass);
 /* What RCPT said of DSN, for the recipient that was added last. */
 TRAP_NODISCARD enum trap_err message_set_rcpt_dsn(struct message *m, const struct smtp_params *params);
+
+/* The envelope, and the sample, may grow. */
+bool message_has_room(const struct message *m);
+/* The next octets of the sample. It ends where there is no room: what is kept has no gap. */
+void message_add_sample(struct message *m, struct bytes wire);
 
 /* Takes back the last one, just added. Its hash stays in m->last_hash. */
 void message_forget_rcpt(struct message *m);

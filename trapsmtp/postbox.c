@@ -250,6 +250,8 @@ void postbox_add_content(struct message *m, struct bytes content)
     if (m->copy.err != TRAP_OK || p->held + content.n > share * TIMES_SHARE ||
         !client_limits_hold(&server->limits, m->copy_client, content.n, share, loop_now(server->loop))) {
         m->copy_refused = true;
+        postbox_release(m);
+        buf_free(&m->copy);
         return;
     }
     p->held += content.n;

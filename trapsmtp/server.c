@@ -13,6 +13,7 @@
 #include <base/log.h>
 #include <mail/smtp_auth.h>
 
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/signalfd.h>
@@ -86,6 +87,20 @@ static void refresh_tls(struct server *server, bool anyway)
         tls_refresh(server->tls, anyway);
 }
 
+/* What a crowd had in memory goes back to the system when the crowd has gone; by itself the allocator keeps it below
+ * whatever it gave away last. */
+static void give_memory_back(struct server *server)
+{
+    enum { CROWD = 256, LEFT = 4 };
+
+    if (server->session_count > server->sessions_peak)
+        server->sessions_peak = server->session_count;
+    if (server->sessions_peak < CROWD || server->session_count > server->sessions_peak / LEFT)
+        return;
+    (void)malloc_trim(0);
+    server->sessions_peak = server->session_count;
+}
+
 static void on_tick(struct loop_timer *t)
 {
     struct server *server = t->arg;
@@ -111,6 +126,7 @@ static void on_tick(struct loop_timer *t)
         loop_timer_start(server->loop, t, SPAN_MS(STOP_TICK_MS));
         return;
     }
+    give_memory_back(server);
     trapdir_refresh(server->trapdir);
     refresh_window(server);
     refresh_tls(server, false);

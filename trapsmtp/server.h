@@ -9,8 +9,8 @@
 #ifndef TRAPSMTP_SERVER_H
 #define TRAPSMTP_SERVER_H
 
-#include "greeting.h"
 #include "client_limits.h"
+#include "greeting.h"
 #include "message.h"
 #include "reply.h"
 
@@ -24,7 +24,11 @@
 #include <store/listed.h>
 #include <store/trapdir.h>
 
-enum { READ_BYTES = 64 * 1024 };
+enum {
+    READ_BYTES = 64 * 1024,        /* of content, in one turn */
+    READ_COMMAND_BYTES = 8 * 1024, /* of commands */
+    READ_TLS_BYTES = 16 * 1024     /* of commands in TLS: a record */
+};
 
 struct listener;
 struct postbox;
@@ -63,6 +67,7 @@ struct server {
     struct session *sessions; /* all that are not freed, newest first */
     struct session *dead;     /* ended: freed after the present batch of events */
     size_t session_count, slow_sessions;
+    size_t sessions_peak; /* since memory was last given back */
     struct listed listed; /* who is slowed down */
     uint64_t last_session_id;
     uint64_t refused;        /* connections over a limit since the last tick */
@@ -70,10 +75,11 @@ struct server {
     bool told_unnamed;       /* that a front MX does not say whose mail it brings */
 
     struct message *queue_head,
-        **queue_tail; /* end-of-data seen, the commit queue was full: submitted when there is room */
+        **queue_tail;     /* end-of-data seen, the commit queue was full: submitted when there is room */
     size_t message_count; /* transactions that are open, those with the writer included */
     struct message *spare_messages;
     size_t spare_count;
+    size_t messages_held;      /* bytes of envelopes and samples in memory */
     mono_t storage_full_until; /* after a commit that failed: MAIL gets 452 until then */
     uint64_t storage_failures; /* not told yet */
     uint64_t jobs_out;         /* jobs with the writer or the postbox, not completed */

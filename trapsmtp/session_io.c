@@ -99,11 +99,20 @@ void session_await(struct session *s)
     set_deadline(s, deadline, now);
 }
 
+/* So much is read in one turn: content as fast as it comes, commands so that many clients have their turn, and a
+ * client that does not read its replies has little kept of it. In TLS a whole record. */
+static size_t read_room(const struct session *s)
+{
+    if ((s->state & SESSION_CONTENT) != 0)
+        return READ_BYTES;
+    return s->tls != NULL ? READ_TLS_BYTES : READ_COMMAND_BYTES;
+}
+
 /* Greets, unless a PROXY header is awaited; what was said before that was said too early. */
 static void first_turn(struct session *s)
 {
     struct bytes in = { NULL, 0 };
-    const ssize_t n = transport_recv(s, s->server->input, READ_BYTES);
+    const ssize_t n = transport_recv(s, s->server->input, read_room(s));
 
     if (n > 0)
         in = bytes_of(s->server->input, (size_t)n);
@@ -359,7 +368,7 @@ static bool receive(struct session *s, struct bytes *in)
 
     if (s->kept_len > 0)
         memcpy(server->input, s->kept, s->kept_len);
-    n = transport_recv(s, server->input + s->kept_len, server->input_cap - s->kept_len);
+    n = transport_recv(s, server->input + s->kept_len, read_room(s));
     if (n == -1 && (errno == EAGAIN || errno == EINTR)) {
         session_watch(s);
         return false;

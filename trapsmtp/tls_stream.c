@@ -14,7 +14,7 @@
 
 /* A whole record fits into what one turn reads: OpenSSL never holds plain text back that no event would
  * announce. */
-_Static_assert(READ_BYTES >= SSL3_RT_MAX_PLAIN_LENGTH, "a record fits into the input");
+_Static_assert(READ_TLS_BYTES >= SSL3_RT_MAX_PLAIN_LENGTH, "a record fits into the input");
 
 struct tls_stream {
     SSL *ssl;
