@@ -123,7 +123,7 @@ def test_stop_and_restart(build):
         for program in DAEMONS:
             first = next(p for p, name in processes(it).items() if name == program)
             os.kill(first, signal.SIGKILL)
-            wait_for(f"{program} runs again", lambda: any(name == program and p != first for p, name in processes(it).items()), 10)
+            wait_for(f"{program} runs again", lambda: any(name == program and p != first for p, name in processes(it).items()))
         wait_for("both answer", lambda: port_open(it.web_port) and port_open(it.smtp_port))
         assert it.get("/", "89.160.20.112")[0] == 200
         assert it.stop(run) == 0 and processes(it) == {}
@@ -135,7 +135,7 @@ def supervisor_killed(it):
     run.kill()
     run.wait()
     try:
-        wait_for("no daemon is left", lambda: processes(it) == {}, 15)
+        wait_for("no daemon is left", lambda: processes(it) == {})
     finally:
         for pid in processes(it):
             os.kill(pid, signal.SIGKILL)

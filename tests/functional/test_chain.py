@@ -54,7 +54,7 @@ def main():
         t.run("trap", "add", "sales@shop.example", "pristine")
         assert not any(d["running"] for d in t.json("status")["daemons"])
         t.start()
-        wait_for("status tells that all run", lambda: all(d["running"] for d in t.json("status")["daemons"]), 10)
+        wait_for("status tells that all run", lambda: all(d["running"] for d in t.json("status")["daemons"]))
 
         taken = []
         for client, page, agent in VISITORS:
@@ -81,11 +81,11 @@ def main():
         assert t.sql("hits", "SELECT count(*) FROM hit")[0][0] == len(MAILS) + 1
 
         zone = t.dir / "zones" / "current" / f"{ZONE}.combined"
-        wait_for("everything is folded", lambda: all(x["folded"] == x["last"] for x in t.json("status")["logs"]), 30)
-        wait_for("the last sender is on the zone", lambda: zone.exists() and "\n149.101.100.1" in zone.read_text(), 30)
+        wait_for("everything is folded", lambda: all(x["folded"] == x["last"] for x in t.json("status")["logs"]))
+        wait_for("the last sender is on the zone", lambda: zone.exists() and "\n149.101.100.1" in zone.read_text())
         t.serve(f"{ZONE}:combined:{ZONE}.combined")
         dns = Resolver(t.dns_port)
-        wait_for("rbldnsd answers", lambda: dns.ask(f"2.0.0.127.{ZONE}", "A"), 20)
+        wait_for("rbldnsd answers", lambda: dns.ask(f"2.0.0.127.{ZONE}", "A"))
 
         for sender, _, _, listed in MAILS + [("149.101.100.1", 0, 0, True), ("89.160.20.200", 0, 0, False), ("8.8.8.8", 0, 0, False)]:
             name = dns.reverse(sender) + "." + ZONE
@@ -112,12 +112,12 @@ def main():
         # An allow takes the listing away with the next set, a deny puts one there; both are on record.
         t.run("allow", "89.160.20.112", "--why", "test")
         t.run("deny", "8.8.4.0/24", "--why", "test")
-        wait_for("allow and deny work", lambda: not dns.ask(f"112.20.160.89.{ZONE}", "A") and dns.ask(f"1.4.8.8.{ZONE}", "A"), 30)
+        wait_for("allow and deny work", lambda: not dns.ask(f"112.20.160.89.{ZONE}", "A") and dns.ask(f"1.4.8.8.{ZONE}", "A"))
         assert [r[0] for r in t.sql("acts", "SELECT kind FROM act ORDER BY seq")] == [4, 1, 2]
 
         # Taken back, the evidence counts as before; a trap and an act that is not there cannot be taken back.
         assert t.json("revoke", "2", "--why", "test")["revokes"] == 2
-        wait_for("the allow is taken back", lambda: dns.ask(f"112.20.160.89.{ZONE}", "A"), 30)
+        wait_for("the allow is taken back", lambda: dns.ask(f"112.20.160.89.{ZONE}", "A"))
         assert dns.ask(f"1.4.8.8.{ZONE}", "A"), "the deny stays"
         assert t.run("revoke", "1", "--why", "test", check=False).returncode == 64
         assert t.run("revoke", "99", "--why", "test", check=False).returncode == 64
@@ -127,9 +127,9 @@ def main():
         assert dns.ask(f"{dns.reverse(gone)}.{ZONE}", "A")
         assert t.run("delist", gone, "--until", "2099-01-01", "--why", "x", check=False).returncode == 64
         t.run("delist", gone, "--why", "asked for it")
-        wait_for("the removal is published", lambda: not dns.ask(f"{dns.reverse(gone)}.{ZONE}", "A"), 30)
+        wait_for("the removal is published", lambda: not dns.ask(f"{dns.reverse(gone)}.{ZONE}", "A"))
         assert t.mail(taken[2][0], gone) == 250
-        wait_for("new evidence counts", lambda: dns.ask(f"{dns.reverse(gone)}.{ZONE}", "A"), 30)
+        wait_for("new evidence counts", lambda: dns.ask(f"{dns.reverse(gone)}.{ZONE}", "A"))
 
 
 main()

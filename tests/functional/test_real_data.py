@@ -133,10 +133,10 @@ def main():
         wanted = {*listed, *(f".{reverse(h)}" for h in must_harvest)}
         wait_for("the fold is done", lambda: all(log["folded"] == log["last"] for log in t.json("status")["logs"]), 60)
         with contextlib.suppress(AssertionError):  # rbldnsd is asked all the same, and says which are missing
-            wait_for("all are on the zone", lambda: wanted <= {line.split(" ")[0] for line in zone.read_text().splitlines()}, 20)
+            wait_for("all are on the zone", lambda: wanted <= {line.split(" ")[0] for line in zone.read_text().splitlines()})
         t.serve(f"{ZONE}:combined:{ZONE}.combined")
         dns = Resolver(t.dns_port)
-        wait_for("rbldnsd answers", lambda: dns.ask(f"2.0.0.127.{ZONE}", "A"), 20)
+        wait_for("rbldnsd answers", lambda: dns.ask(f"2.0.0.127.{ZONE}", "A"))
 
         wrong = []
         for ip in sorted(listed):

@@ -115,7 +115,7 @@ def test_nothing_is_left_in_memory(build):
                 else:
                     s.expect("AUTH PLAIN " + PLAIN, 502)
                 try:  # the reply goes out in front of the wiping
-                    wait_for(f"no trace of it (auth {auth})", lambda: not memory_holds(daemon.pid, TRACES), 5)
+                    wait_for(f"no trace of it (auth {auth})", lambda: not memory_holds(daemon.pid, TRACES))
                 except PermissionError:
                     skip("the memory of another process may not be read here")
                 assert memory_holds(daemon.pid, [b"open.example"]), "the search finds nothing at all"

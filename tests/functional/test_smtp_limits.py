@@ -153,7 +153,7 @@ def test_sessions_per_ip(build):
         def again():
             with Smtp(inst.smtp_port) as s:
                 return s.reply()[0] == 220
-        wait_for("a place to become free", again, 5)
+        wait_for("a place to become free", again)
         for s in open_ones:
             s.close()
 
@@ -283,7 +283,7 @@ def test_stop_while_disk_hangs(build):
                 s.send(BODY + b".\r\n")
             time.sleep(1)  # the sink has read them: a session that is still in DATA would simply be ended
             daemon.send_signal(signal.SIGTERM)
-            wait_for("the end of its patience", lambda: "smtp.stop " in inst.log(), 20)
+            wait_for("the end of its patience", lambda: "smtp.stop " in inst.log())
         assert daemon.wait(30) == 0, inst.log()
         for s in clients:
             s.close()
@@ -351,7 +351,7 @@ def test_client_that_never_reads_is_cut_off(build):
         with contextlib.suppress(OSError):
             for _ in range(2000):
                 s.sock.send(b"NOOP\r\n" * 1000)
-        wait_for("the session to end", lambda: b"does not read" in inst.log().encode(), 5)
+        wait_for("the session to end", lambda: b"does not read" in inst.log().encode())
         s.close()
 
 

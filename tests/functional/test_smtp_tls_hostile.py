@@ -91,7 +91,7 @@ def test_clear_text_on_implicit(build):
         start, data = time.monotonic(), b""
         while piece := sock.recv(4096):  # a reset would raise
             data += piece
-        assert clear(data) and time.monotonic() - start < 10
+        assert clear(data) and time.monotonic() - start < 25, "not at the end of handshake_timeout"
         serves(it)
 
 
@@ -145,12 +145,12 @@ def test_stalls(build):
                 with contextlib.suppress(socket.timeout):
                     if not trickle.recv(1000):
                         break
-        assert 1.5 < time.monotonic() - start < 15
+        assert 1.5 < time.monotonic() - start < 60, "an octet each 0.2 s"
         serves(it)
         for sock in waiting:
             data = rest(sock)
             assert clear(data) or data[:2] == b"\x16\x03", data
-        assert time.monotonic() - start < 20
+        assert time.monotonic() - start < 90
         assert record(it, "helo = ?", b"silent.example")[1] >= 1
         last = connect(it.tls_port)
         assert it.stop(p) == 0 and rest(last) == b""  # one in its handshake does not hold up the end

@@ -19,8 +19,6 @@ class Web(Installation):
     def __init__(self, build, domains=("quellwerft.net",), web="", config=""):
         self.build = pathlib.Path(build)
         self.process = None
-        if "commit_deadline" not in web:  # a busy machine is no reason for a page without addresses in a test of something else
-            web += '  commit_deadline = "5s"'
         super().__init__(build, trap_domains=domains, web=web, config=config)
         self.port = self.web_port
 
@@ -33,7 +31,7 @@ class Web(Installation):
         assert code == 0, (code, self.log())
 
     def connect(self):
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
 
     def ask(self, path="/", client=PUBLIC, agent="Mozilla/5.0", host="www.a.example", method="GET", connection=None, **headers):
         """(status, headers, body)"""

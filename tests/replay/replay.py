@@ -26,7 +26,7 @@ Then cases:
     dropped TEXT            sends TEXT; the server may close meanwhile
     S: CODE [/REGEX/]       reads a reply; CODE may be a choice, 250|501, or `any`; `250 x3` reads three such replies
     silent SECONDS          nothing comes in that time
-    closed [SECONDS]        the server closes, nothing more comes (default within 10 seconds)
+    closed [SECONDS]        the server closes, nothing more comes (default within 30 seconds)
     half-close              the client's side is shut; close: the connection ends here; reset: the same by a RST
     wait SECONDS
     later SECONDS           time goes by (simulated-time);  set-clock SECONDS: somebody puts the wall clock forward, or back
@@ -210,7 +210,7 @@ class Player:
         self.client.sock.settimeout(30)
 
     def do_closed(self, number, rest):
-        self.client.sock.settimeout(float(rest or 10))
+        self.client.sock.settimeout(float(rest or 30))
         try:
             got = self.client.file.read(1)
             if got:

@@ -201,7 +201,7 @@ static void test_timers(void **state)
     loop_run(l);
     assert_int_equal(order_n, 3);
     assert_memory_equal(order, "abz", 3);
-    assert_in_range(mono_diff(mono_now(), start).ms, 59, 5000);
+    assert_in_range(mono_diff(mono_now(), start).ms, 59, 30000);
 }
 
 /* Time that passes before the loop runs does not count: a timer set at start-up keeps its length. */
@@ -216,7 +216,7 @@ static void test_timer_before_run(void **state)
     start = mono_now();
     loop_timer_start(l, &t, SPAN_MS(50));
     loop_run(l);
-    assert_in_range(mono_diff(mono_now(), start).ms, 49, 5000);
+    assert_in_range(mono_diff(mono_now(), start).ms, 49, 30000);
 }
 
 static mono_t first_now;
@@ -224,7 +224,7 @@ static void check_now(struct loop_timer *t)
 {
     (void)t;
     first_now = loop_now(l);
-    assert_true(mono_diff(mono_now(), first_now).ms < 1000);
+    assert_true(mono_diff(mono_now(), first_now).ms < 20000);
     (void)usleep(20000);
     assert_int_equal(loop_now(l).ms, first_now.ms); /* read once an iteration */
     loop_stop(l);

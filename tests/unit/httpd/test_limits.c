@@ -156,7 +156,7 @@ static void test_idle(void **state)
     (void)state;
     client_send(fd, "GET / HTT");
     assert_true(client_is_closed(fd));
-    assert_in_range(mono_diff(mono_now(), begin).ms, 500, 5000);
+    assert_in_range(mono_diff(mono_now(), begin).ms, 500, 30000);
     (void)close(fd);
     httpd_stop(&h, NULL, NULL);
 }
@@ -174,9 +174,9 @@ static void test_drip(void **state)
         const mono_t begin = mono_now();
 
         client_send(fd, begins[i]);
-        while (mono_diff(mono_now(), begin).ms < 8000 && send(fd, "x", 1, MSG_NOSIGNAL) == 1)
+        while (mono_diff(mono_now(), begin).ms < 60000 && send(fd, "x", 1, MSG_NOSIGNAL) == 1)
             (void)poll(NULL, 0, 100);
-        assert_in_range(mono_diff(mono_now(), begin).ms, 1900, 5000);
+        assert_in_range(mono_diff(mono_now(), begin).ms, 1900, 30000);
         (void)close(fd);
     }
     httpd_stop(&h, NULL, NULL);
