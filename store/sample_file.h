@@ -9,7 +9,7 @@
  * Errors:  TRAP_EBUSY: a reader holds the WAL, which has no room left.
  * Durable: no. synchronous = NORMAL: a power cut may cost the last samples, never the file.
  * Threads: one.
- * Tests:   tests/unit/store/test_sample.c
+ * Tests:   tests/unit/store/test_sample_budget.c
  */
 #ifndef STORE_SAMPLE_FILE_H
 #define STORE_SAMPLE_FILE_H

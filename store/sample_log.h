@@ -8,7 +8,7 @@
  * Limits:  SAMPLE_QUEUE_BYTES wait, then samples are dropped.
  * Threads: sample_copy, sample_offer and sample_drop on the writer thread of hits.db; a thread of its own
  *          writes.
- * Tests:   tests/unit/store/test_sample.c
+ * Tests:   tests/unit/store/test_sample.c, test_sample_budget.c
  */
 #ifndef STORE_SAMPLE_LOG_H
 #define STORE_SAMPLE_LOG_H

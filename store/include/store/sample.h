@@ -10,7 +10,7 @@
  * Owns:    struct sample owns its data; sample_free().
  * Errors:  TRAP_ENOENT: none was kept, or it is gone.
  * Threads: as hit_log.h.
- * Tests:   tests/unit/store/test_sample.c
+ * Tests:   tests/unit/store/test_sample.c, test_sample_budget.c
  */
 #ifndef STORE_SAMPLE_H
 #define STORE_SAMPLE_H
