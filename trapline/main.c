@@ -39,7 +39,7 @@ const struct verb verbs[] = {
     { "status", "[-c CONF] [--json]", "What runs, what is on record, what is published.",
       "\"records\" are visits, messages and sessions on disk; \"folded\" says how far the evidence has taken "
       "them in; a zone in shadow is\n"
-      "counted, but not served.\n",
+      "counted, but not served; `mind` stands before what is not as it should be (see `trapline check`).\n",
       verb_status },
     { "trace", "ADDRESS [--json]", "Who was shown this address, and who mailed it.",
       "Decodes a trap address: when, where and to whom it was shown, and which messages came to it.\n",

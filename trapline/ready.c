@@ -115,17 +115,33 @@ static void look_at_certificates(const struct config *c, wall_t now, struct read
         add(r->notes, "there is no certificate, so STARTTLS is not offered; `trapline keys tls` makes one");
 }
 
-/* What trapexport and trapsmtp read at their start. */
-static void look_at_lists(const struct config *c, wall_t now, struct ready *r)
+/* The guard's networks come from files and from traplook's acts. Without acts.db the files alone count. */
+static void look_at_guard(const struct config *c, wall_t now, struct ready *r)
 {
     struct lists lists = { .guard_off = false };
+    struct acts_view acts = { .allow_count = 0 };
+    struct store_db *db = NULL;
+    struct err_text why = { "" };
+
+    if (store_open(c->state_dir, STORE_ACTS, STORE_READ, &db, &why) == TRAP_OK &&
+        acts_view_load(db, now, &acts, &why) != TRAP_OK)
+        add(r->problems, "%s", why.text);
+    if (lists_load(c, &acts, now, &lists, &why) != TRAP_OK) {
+        add(r->problems, "%s", why.text);
+    } else {
+        if (lists.guard_missing)
+            add(r->notes, "senders zones take no additions: %s", lists.guard_why.text);
+        lists_free(&lists);
+    }
+    acts_view_free(&acts);
+    store_close(&db);
+}
+
+static void look_at_traps(const struct config *c, struct ready *r)
+{
     struct trapdir *traps = NULL;
     struct err_text why = { "" };
 
-    if (lists_load(c, NULL, now, &lists, &why) == TRAP_OK)
-        lists_free(&lists);
-    else
-        add(r->problems, "%s", why.text);
     if (trapdir_new(c, &traps, &why) == TRAP_OK)
         trapdir_free(&traps);
     else
@@ -175,7 +191,8 @@ void ready_look(const struct config *c, wall_t now, struct ready *out)
     }
     look_at_keys(c, out);
     look_at_certificates(c, now, out);
-    look_at_lists(c, now, out);
+    look_at_guard(c, now, out);
+    look_at_traps(c, out);
     look_at_socketmap(c, out);
     look_at_disk(c, out);
 }

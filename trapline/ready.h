@@ -2,7 +2,7 @@
  * outside of itself: user, keys, certificates, lists, the folder of the socketmap, free disk.
  *
  * Why:     a configuration without mistakes can name a certificate that cannot be read. `trapline check` says
- *          so before the daemons are restarted, all of it at once.
+ *          so before the daemons are restarted, all of it at once; `trapline status` says it of one that runs.
  * Rule:    a problem keeps a daemon from starting; a note does not. Nothing is changed. An installation that
  *          was not made yet is a note.
  * Who:     call it as the user that the daemons are (home_as_owner()).

@@ -4,6 +4,7 @@
 #include <base/daemon.h>
 #include <store/hit_log.h>
 #include <store/technique.h>
+#include <store/trapdir.h>
 #include <store/visit_log.h>
 
 /* A number of thousandths as decimal text: 1250 -> "1.25". */
@@ -36,10 +37,13 @@ static json_t *gather_verdict(const struct conf_zone *z, const struct conf_polic
     return o;
 }
 
-static json_t *sender_verdict(const struct conf_zone *z, const struct conf_policy *p, const struct verdict *v)
+static json_t *sender_verdict(const struct home *h, const struct conf_zone *z, const struct conf_policy *p,
+                              const struct verdict *v)
 {
     json_t *o = gather_verdict(z, p, "sender", v);
 
+    if (h->lists.guard_missing)
+        json_object_set_new(o, "guard_missing", json_true());
     json_object_set_new(o, "score", json_milli(v->score_milli));
     json_object_set_new(o, "score_needed", json_milli(p->threshold_milli));
     json_object_set_new(o, "sources", json_integer(v->sources));
@@ -119,7 +123,7 @@ static enum trap_err add_evidence(struct prefix sender, const struct evidence_ro
         g->err = policy_sender(&env, sender, rows, n, &v);
         if (g->err != TRAP_OK)
             return g->err;
-        json_array_append_new(g->rows, sender_verdict(z, p, &v));
+        json_array_append_new(g->rows, sender_verdict(g->h, z, p, &v));
     }
     return TRAP_OK;
 }
@@ -260,6 +264,19 @@ static json_t *finish(json_t *doc, enum trap_err err, int *code_out)
     return NULL;
 }
 
+/* What trapexport has not come to yet counts for nobody. */
+static enum trap_err add_unfolded(struct home *h, json_t *doc)
+{
+    uint64_t last = 0, erased = 0, folded = 0;
+    enum trap_err err = hit_bounds(h->hits, &last, &erased);
+
+    if (err == TRAP_OK)
+        err = derived_mark_get(h->derived, h->config->node_id, RECORD_HIT, &folded);
+    if (err == TRAP_OK && last > folded)
+        json_object_set_new(doc, "not_folded", json_integer((json_int_t)(last - folded)));
+    return err;
+}
+
 json_t *report_sender(struct home *h, struct prefix key, int *code_out)
 {
     struct gather g = { .h = h, .doc = json_object(), .rows = json_array() };
@@ -275,6 +292,8 @@ json_t *report_sender(struct home *h, struct prefix key, int *code_out)
         json_object_set_new(g.doc, "hits", g.rows);
         err = hit_by_sender(h->hits, key, REPORT_HITS_MAX, append_hit, &g);
     }
+    if (err == TRAP_OK)
+        err = add_unfolded(h, g.doc);
     if (err == TRAP_OK)
         err = report_smtp_sender(h, key, g.doc);
     return finish(g.doc, err, code_out);
@@ -308,6 +327,30 @@ json_t *report_harvester(struct home *h, struct prefix key, int *code_out)
     return finish(g.doc, err, code_out);
 }
 
+/* What the sink would take it for, apart from the mint. */
+static enum trap_err add_static_trap(struct home *h, struct bytes address, json_t *doc)
+{
+    const size_t at = bytes_rfind(address, '@');
+    struct trapdir *dir = NULL;
+    struct err_text why = { "" };
+    struct trapdir_result found;
+    enum trap_err err = trapdir_new(h->config, &dir, &why);
+
+    if (err != TRAP_OK || at >= address.n) {
+        trapdir_free(&dir);
+        return err;
+    }
+    found = trapdir_find(dir, bytes_take(address, at), bytes_skip(address, at + 1));
+    if (found.answer == TRAPDIR_TRAP)
+        json_object_set_new(doc, "static_trap", json_string(rcpt_class_name(found.rcpt_class)));
+    else if (found.answer == TRAPDIR_ROLE)
+        json_object_set_new(doc, "role", json_true());
+    else if (found.retired)
+        json_object_set_new(doc, "retired", json_true());
+    trapdir_free(&dir);
+    return TRAP_OK;
+}
+
 json_t *report_address(struct home *h, struct bytes address, int *code_out)
 {
     struct gather g = { .h = h, .doc = json_object(), .rows = json_array() };
@@ -316,6 +359,8 @@ json_t *report_address(struct home *h, struct bytes address, int *code_out)
     json_object_set_new(g.doc, "address", json_bytes(address));
     err = trace_object(h, address, h->now, g.doc);
     json_object_set_new(g.doc, "hits", g.rows);
+    if (err == TRAP_OK)
+        err = add_static_trap(h, address, g.doc);
     if (err == TRAP_OK)
         err = hit_by_rcpt(h->hits, address, REPORT_HITS_MAX, append_hit, &g);
     return finish(g.doc, err, code_out);

@@ -60,6 +60,8 @@ static void print_zones(const json_t *zones)
         if (json_object_get(z, "kept_off_by") != NULL)
             printf("      kept off by the list \"%s\", entry %s\n", text(z, "kept_off_by"),
                    text(z, "kept_off_entry"));
+        else if (json_is_true(json_object_get(z, "guard_missing")) && text(z, "since")[0] != '\0')
+            puts("      the guard is missing: the zone takes no additions meanwhile (`trapline status` says more)");
     }
 }
 
@@ -240,10 +242,14 @@ void report_print_sender(const json_t *doc)
 
     printf("%s as sender\n", text(doc, "key"));
     print_zones(json_object_get(doc, "zones"));
-    if (json_array_size(rows) == 0)
-        puts("  no evidence: nothing from it reached a trap");
-    else
+    if (number(doc, "not_folded") > 0)
+        printf("  not in the evidence yet: the %lld newest message%s of all senders; trapexport takes them in\n",
+               number(doc, "not_folded"), plural(number(doc, "not_folded")));
+    if (json_array_size(rows) > 0)
         puts("\nevidence");
+    else
+        puts(json_array_size(json_object_get(doc, "hits")) > 0 ? "  no evidence: none of its messages counts so far"
+                                                              : "  no evidence: nothing from it reached a trap");
     json_array_foreach(rows, i, r)
         printf("  %-9s %lld message%s, source %s, %s .. %s\n", text(r, "class"), number(r, "messages"),
                plural(number(r, "messages")), text(r, "source"), text(r, "first"), text(r, "last"));
@@ -277,13 +283,25 @@ void report_print_harvester(const json_t *doc)
         printf("  … %lld in all\n", number(doc, "links_in_all"));
 }
 
+static void print_not_minted(const json_t *doc)
+{
+    if (text(doc, "static_trap")[0] != '\0')
+        printf("  a static trap, class %s (`trapline trap list`)\n", text(doc, "static_trap"));
+    else if (json_is_true(json_object_get(doc, "role")))
+        puts("  no trap: mail to postmaster and abuse is kept to be read (`trapline postmaster`)");
+    else if (json_is_true(json_object_get(doc, "retired")))
+        puts("  no trap any more: retired (`trapline trap list`)");
+    else
+        puts("  not minted by this installation and no static trap: a guess, or none of ours");
+}
+
 void report_print_address(const json_t *doc)
 {
     const json_t *visit = json_object_get(doc, "visit");
 
     printf("%s\n", text(doc, "address"));
     if (!json_is_true(json_object_get(doc, "minted"))) {
-        puts("  not minted by this installation: a static trap, a guess, or not a trap at all");
+        print_not_minted(doc);
     } else {
         printf("  minted by node %lld (epoch %lld, serial %lld, slot %lld%s%s): %s%s\n", number(doc, "node"),
                number(doc, "epoch"), number(doc, "serial"), number(doc, "slot"),

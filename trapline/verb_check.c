@@ -50,8 +50,6 @@ static void print_zones(const struct config *c)
                c->zones[i].live ? "live" : "shadow (written, not served)");
     if (c->guard_off)
         puts("guard          off: addresses of big mail providers can be listed");
-    else if (c->guard_files.n == 0)
-        puts("guard          on, but guard_files is empty: no senders zone will be published");
 }
 
 static void print_text(const struct config *c, const struct ready *r)

@@ -7,12 +7,12 @@
 
 #include <stdio.h>
 
-static void print_endpoint(const char *what, const struct endpoints *e)
+static void print_endpoints(const char *what, const struct endpoints *e, const char *how)
 {
     char text[IP_TEXT_MAX];
 
-    if (e->n > 0)
-        printf("  %-6s %s port %u\n", what, ip_text(e->v[0].ip, text), e->v[0].port);
+    for (size_t i = 0; i < e->n; i++)
+        printf("  %-6s %s port %u%s\n", what, ip_text(e->v[i].ip, text), e->v[i].port, how);
 }
 
 static void print_next(const struct config *c)
@@ -25,8 +25,10 @@ static void print_next(const struct config *c)
     if (cli_bin_dir(bin) != TRAP_OK || path_join(bin, "trapline", program) != TRAP_OK)
         memcpy(program, "trapline", sizeof("trapline"));
     puts("Trapline runs. Stop it with Ctrl-C or SIGTERM.");
-    print_endpoint("bait", &c->web.listen);
-    print_endpoint("sink", &c->smtp.listen);
+    print_endpoints("bait", &c->web.listen, "");
+    print_endpoints("sink", &c->smtp.listen, "");
+    print_endpoints("sink", &c->smtp.tls_listen, ", TLS");
+    print_endpoints("sink", &c->smtp.proxy_listen, ", PROXY");
     printf("  zones  %s/current\n", c->export.dir);
     puts("Next:");
     printf("  see a bait page      curl -s -H 'X-Forwarded-For: 81.2.69.160' http://%s:%u/\n", ip, port);

@@ -1,15 +1,18 @@
 /* verb_status.c - `trapline status`: what runs, what is on record, what is folded, what is published. */
 #include "home.h"
+#include "ready.h"
 
 #include <base/daemon.h>
 #include <base/file.h>
 #include <base/num.h>
 #include <export/publish.h>
 #include <store/hit_log.h>
+#include <store/postmaster.h>
 #include <store/published.h>
 #include <store/sample.h>
 #include <store/visit_log.h>
 
+#include <dirent.h>
 #include <stdio.h>
 
 /* A daemon writes its pid into the lock file of the database it writes. Trying the lock itself could make a
@@ -117,12 +120,53 @@ static enum trap_err gather_counts(struct home *h, json_t *doc)
     if (err == TRAP_OK && h->samples != NULL)
         err = sample_count(h->samples, &samples, &bytes);
     if (err == TRAP_OK) {
-        json_object_set_new(doc, "counted", json_pack("{s:I, s:I}", "messages", (json_int_t)messages, "hours",
-                                                      (json_int_t)rows));
-        json_object_set_new(doc, "samples", json_pack("{s:I, s:I}", "kept", (json_int_t)samples, "file_bytes",
-                                                      (json_int_t)bytes));
+        json_object_set_new(
+            doc, "counted",
+            json_pack("{s:I, s:I}", "messages", (json_int_t)messages, "hours", (json_int_t)rows));
+        json_object_set_new(
+            doc, "samples",
+            json_pack("{s:I, s:I}", "kept", (json_int_t)samples, "file_bytes", (json_int_t)bytes));
     }
     return err;
+}
+
+static enum trap_err add_newest(const struct hit *hit, void *arg)
+{
+    json_object_set_new(arg, "newest_hit",
+                        json_pack("{s:I, s:o, s:o}", "hit", (json_int_t)hit->seq, "at", json_wall(hit->at),
+                                  "sender", json_ip(hit->sender)));
+    return TRAP_OK;
+}
+
+static enum trap_err gather_newest(struct home *h, json_t *doc)
+{
+    uint64_t last = 0, erased = 0;
+    enum trap_err err = hit_bounds(h->hits, &last, &erased);
+
+    if (err == TRAP_OK && last > erased)
+        err = hit_get(h->hits, last, add_newest, doc);
+    return err == TRAP_ENOENT ? TRAP_OK : err;
+}
+
+/* What waits for the operator: mail to postmaster, and what is not right. */
+static void gather_todo(const struct home *h, json_t *doc)
+{
+    char path[PATH_TEXT_MAX];
+    struct ready ready;
+    json_int_t mails = 0;
+    DIR *d;
+
+    config_state_path(h->config, "postmaster", path);
+    d = opendir(path);
+    for (const struct dirent *e; d != NULL && (e = readdir(d)) != NULL;)
+        mails += postmaster_is_name(bytes_str(e->d_name)) ? 1 : 0;
+    if (d != NULL)
+        (void)closedir(d);
+    json_object_set_new(doc, "postmaster", json_integer(mails));
+    ready_look(h->config, h->now, &ready);
+    json_object_set(doc, "problems", ready.problems);
+    json_object_set(doc, "notes", ready.notes);
+    ready_free(&ready);
 }
 
 static enum trap_err gather(struct home *h, json_t *doc)
@@ -143,9 +187,12 @@ static enum trap_err gather(struct home *h, json_t *doc)
     if (err == TRAP_OK)
         err = gather_counts(h, doc);
     if (err == TRAP_OK)
+        err = gather_newest(h, doc);
+    if (err == TRAP_OK)
         err = gather_zones(h, zones);
     if (err != TRAP_OK)
         return err;
+    gather_todo(h, doc);
     err = published_last(h->published, &set);
     if (err == TRAP_OK)
         json_object_set_new(doc, "published",
@@ -153,6 +200,21 @@ static enum trap_err gather(struct home *h, json_t *doc)
                                       json_wall(set.as_of), "at", json_wall(set.at), "entries",
                                       (json_int_t)set.entries));
     return err == TRAP_ENOENT ? TRAP_OK : err;
+}
+
+static void print_todo(const json_t *doc)
+{
+    const char *const lists[] = { "problems", "notes" };
+    const long long mails = (long long)json_integer_value(json_object_get(doc, "postmaster"));
+    const json_t *o;
+    size_t i;
+
+    if (mails > 0)
+        printf("postmaster %lld message%s to read (`trapline postmaster list`)\n", mails,
+               mails == 1 ? "" : "s");
+    for (size_t n = 0; n < sizeof(lists) / sizeof(lists[0]); n++)
+        json_array_foreach(json_object_get(doc, lists[n]), i, o)
+            printf("%-9s %s\n", "mind", json_string_value(o));
 }
 
 static void print_text(const json_t *doc)
@@ -171,6 +233,11 @@ static void print_text(const json_t *doc)
                (long long)json_integer_value(json_object_get(o, "records")),
                (long long)json_integer_value(json_object_get(o, "folded")),
                (long long)json_integer_value(json_object_get(o, "last")));
+    o = json_object_get(doc, "newest_hit");
+    if (o != NULL)
+        printf("          newest     hit %lld at %s from %s\n",
+               (long long)json_integer_value(json_object_get(o, "hit")),
+               json_string_value(json_object_get(o, "at")), json_string_value(json_object_get(o, "sender")));
     o = json_object_get(doc, "counted");
     printf("          counted    %lld messages beyond hits_per_sender_hour\n",
            (long long)json_integer_value(json_object_get(o, "messages")));
@@ -189,6 +256,7 @@ static void print_text(const json_t *doc)
         json_string_value(json_object_get(o, "zone")),
         (long long)json_integer_value(json_object_get(o, "entries")),
         json_string_value(json_object_get(o, "policy")), json_string_value(json_object_get(o, "publish")));
+    print_todo(doc);
 }
 
 int verb_status(struct cli *cli)

@@ -138,5 +138,37 @@ def test_init_says_more(build):
         assert b"belongs to root" in it.run("init", "--dir", str(it.top / "ours"), *words, conf=False).stdout
 
 
+def test_status_and_reports_say_so(build):
+    """What is not right, what waits to be read, what came last; what is not in the evidence yet; what a static trap is."""
+    with Installation(build, guard="on", config='trap "old@shop.example" { class = "recycled" }\n') as it:
+        path = it.top / "networks"
+        told = it.run("status").stdout.decode()
+        assert "mind      senders zones take no additions: guard" in told and "newest" not in told and "to read" not in told, told
+        it.start("trapsmtp")
+        for to in ("old@shop.example", "postmaster@trap.test"):
+            it.mail(to, client="89.160.20.112")
+        told = it.run("status").stdout.decode()
+        assert "newest     hit 1 at 20" in told and " from 89.160.20.112\n" in told, told
+        assert "postmaster 1 message to read" in told, told
+        told = it.run("explain", "89.160.20.112").stdout.decode()
+        assert "not in the evidence yet: the 1 newest message of" in told and "none of its messages counts so far" in told, told
+        it.run("trap", "add", "gone@shop.example", "typo")
+        it.run("trap", "retire", "gone@shop.example")
+        for address, says in (("old@shop.example", "a static trap, class recycled"), ("gone@shop.example", "retired"),
+                              ("postmaster@trap.test", "mail to postmaster"), ("nobody@shop.example", "a guess, or none of ours")):
+            told = it.run("trace", address).stdout.decode()
+            assert says in told, (address, told)
+        it.run("deny", "89.160.20.0/24", "--why", "test")
+        it.start("trapexport")
+        wait_for("the fold", lambda: "not_folded" not in it.json("sender", "89.160.20.112"))
+        told = it.run("explain", "89.160.20.112").stdout.decode()
+        assert "the guard is missing: the zone takes no additions" in told, told
+        it.conf.write_text(f'guard_files = {{"{path}"}}\n' + it.conf.read_text())
+        path.write_text("192.0.2.0/24\n")
+        for words in (["explain", "89.160.20.112"], ["status"]):
+            told = it.run(*words).stdout.decode()
+            assert "guard" not in told, told
+
+
 if __name__ == "__main__":
     sys.exit(run_tests(globals()))
