@@ -80,7 +80,7 @@ def test_init(build):
                            ("zones", 0o755), ("visits.db", 0o600), ("acts.db", 0o600)):
             assert stat.S_IMODE((top / "n" / path).stat().st_mode) == mode, (path, oct((top / "n" / path).stat().st_mode))
         told = plain(build, "check", "-c", f"{top}/n/trapline.conf")
-        assert told.returncode == 0 and "b.example, minted" in told.stdout and "no senders zone will be published" in told.stdout
+        assert told.returncode == 0 and "b.example, minted" in told.stdout and "senders zones take no additions: guard" in told.stdout
         assert "shadow" in told.stdout
 
 
