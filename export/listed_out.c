@@ -22,8 +22,7 @@ void publisher_listed(struct publisher *p, wall_t as_of)
     struct prefix_set set;
     enum trap_err err;
 
-    if (!p->config->smtp.tarpit || !p->listed_due ||
-        began.ms < p->listed_next.ms)
+    if (!p->config->smtp.tarpit || !p->listed_due || began.ms < p->listed_next.ms)
         return;
     prefix_set_init(&set);
     err = collect(p, &set);
