@@ -95,6 +95,7 @@ const char *evidence_class_name(uint8_t c)
         [EVIDENCE_MINTED] = "minted", [EVIDENCE_PRISTINE] = "pristine", [EVIDENCE_RECYCLED] = "recycled",
         [EVIDENCE_TYPO] = "typo",     [EVIDENCE_GUESS] = "guess",       [EVIDENCE_ATTEMPT] = "attempt",
         [EVIDENCE_TEST] = "test",
+        [EVIDENCE_OBSERVED] = "observed",
     };
     const char *name = c < EVIDENCE_CLASSES ? names[c] : NULL;
 

@@ -402,6 +402,26 @@ static size_t find_visit(const struct taints *t, const struct taint *key)
     return low;
 }
 
+static bool named(const struct taints *t, struct bytes lower)
+{
+    for (size_t i = find_trap(t, lower); i < t->traps && bytes_eq(t->v[i].taint.trap, lower); i++)
+        if (t->v[i].taint.has == TAINT_TRAP)
+            return true;
+    return false;
+}
+
+bool taints_trap(const struct taints *t, struct bytes name)
+{
+    uint8_t lower[TRAP_NAME_MAX];
+
+    if (t == NULL || name.n > sizeof lower)
+        return false;
+    for (size_t i = 0; i < name.n; i++)
+        lower[i] = ascii_lower(name.p[i]);
+    name = bytes_of(lower, name.n);
+    return named(t, name) || named(t, trap_name_domain(name));
+}
+
 bool taints_mail(const struct taints *t, const struct taint_mail *m)
 {
     uint8_t lower[TRAP_NAME_MAX];

@@ -4,7 +4,7 @@
 
 enum {
     HEADER = 64,
-    VERSION = 1,
+    VERSION = 2,
     SLOT = 24,
     AT_VERSION = 8,
     AT_COUNT = 12,
@@ -22,7 +22,7 @@ enum {
     SLOT_CLASS = 14,
     SLOT_STATE = 15,
     SLOT_TAG = 16,
-    SLOT_ZERO = 20
+    SLOT_MORE = 20
 };
 static const char magic[8] = { 'T', 'R', 'A', 'P', 'D', 'I', 'R', '\n' };
 
@@ -159,7 +159,7 @@ struct trap_found trap_image_at(const struct trap_image *i, uint32_t n, struct b
 
     *name_out = slot[SLOT_STATE] == TRAP_STATE_NONE ? bytes_of(NULL, 0) : slot_name(i, slot);
     return (struct trap_found){ (enum trap_state)slot[SLOT_STATE], slot[SLOT_CLASS],
-                                (uint32_t)get(slot + SLOT_TAG, 4) };
+                                (uint32_t)get(slot + SLOT_TAG, 4), (uint32_t)get(slot + SLOT_MORE, 4) };
 }
 
 struct trap_found trap_image_find(const struct trap_image *i, struct bytes name)
@@ -213,6 +213,7 @@ enum trap_err trap_image_make(const struct trap_list *l, struct buf *out)
         slot[SLOT_CLASS] = item->klass;
         slot[SLOT_STATE] = item->state;
         put(slot + SLOT_TAG, item->tag, 4);
+        put(slot + SLOT_MORE, item->more, 4);
     }
     memcpy(p, magic, sizeof magic);
     put(p + AT_VERSION, VERSION, 4);
@@ -256,7 +257,7 @@ enum trap_err trap_image_open(struct bytes all, struct trap_image *out)
     i.slots = (uint32_t)get(all.p + AT_SLOTS, 4);
     text_bytes = get(all.p + AT_TEXT, 8);
     memcpy(i.key.k, all.p + AT_KEY, sizeof i.key.k);
-    if (get(all.p + AT_VERSION, 4) != VERSION || get(all.p + AT_ZERO, 4) != 0 ||
+    if (get(all.p + AT_VERSION, 4) == 0 || get(all.p + AT_ZERO, 4) != 0 ||
         get(all.p + AT_ZERO_2, 8) != 0 || i.slots == 0 || (i.slots & (i.slots - 1)) != 0 ||
         text_bytes > UINT32_MAX || all.n != HEADER + (uint64_t)i.slots * SLOT + text_bytes ||
         get(all.p + AT_CHECKSUM, 8) != keyed_hash(&i.key, bytes_skip(all, HEADER)) ||

@@ -6,7 +6,7 @@
  * Form:    little endian. Header of 64 bytes: magic 8, version 4, count 4, slots 4 (a power of two, at least
  *          twice the count), zero 4, text bytes 8, key 16, checksum 8 (SipHash under the key of all that
  *          follows the header), zero 8. Slots of 24 bytes: hash 8, offset of the text 4, its length 2, class
- *          1, state 1, tag 4, zero 4. Then the text: lower case, no separators.
+ *          1, state 1, tag 4, more 4 (zero in version 1). Then the text: lower case, no separators.
  * Hash:    SipHash under the image's own random key: nobody can choose names that meet in one slot.
  * Threads: an image is read-only.
  * Tests:   tests/unit/store/test_trapdir.c
@@ -32,7 +32,7 @@ enum trap_state {
 /* ---- making one ---- */
 
 struct trap_item {
-    uint32_t offset, tag;
+    uint32_t offset, tag, more; /* tag and more: of whoever makes the image */
     uint16_t length;
     uint8_t klass, state;
 };
@@ -70,7 +70,7 @@ TRAP_NODISCARD enum trap_err trap_image_open(struct bytes all, struct trap_image
 struct trap_found {
     enum trap_state state;
     uint8_t klass;
-    uint32_t tag;
+    uint32_t tag, more;
 };
 /* name in lower case. */
 struct trap_found trap_image_find(const struct trap_image *i, struct bytes name);

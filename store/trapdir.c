@@ -12,6 +12,7 @@ struct trapdir {
     struct trapdir_snapshot acts;
     struct snapshot_stamp stamp;
     char path[PATH_TEXT_MAX]; /* of the snapshot */
+    wall_t now;
 };
 
 /* ---- the configuration's part ---- */
@@ -103,6 +104,7 @@ enum trap_err trapdir_new(const struct config *c, struct trapdir **out, struct e
         return TRAP_ENOMEM;
     }
     d->config = c;
+    d->now = wall_now();
     err = make_own(d, why);
     if (err == TRAP_OK)
         err = snapshot_path(c->state_dir, "traps", false, d->path, why);
@@ -130,11 +132,17 @@ void trapdir_free(struct trapdir **dp)
     free(d);
 }
 
+void trapdir_set_time(struct trapdir *d, wall_t now)
+{
+    d->now = now;
+}
+
 void trapdir_refresh(struct trapdir *d)
 {
     struct trapdir_snapshot fresh;
     struct err_text why = { "" };
 
+    d->now = wall_now();
     if (!snapshot_changed(d->path, &d->stamp))
         return;
     if (trapdir_snapshot_load(d->path, &fresh, &why) != TRAP_OK) {
@@ -177,7 +185,7 @@ static void join(struct bytes local, struct bytes domain, struct address *out)
 
 static struct trap_found find_in_acts(const struct trapdir *d, struct bytes name)
 {
-    return !d->acts.loaded ? (struct trap_found){ TRAP_STATE_NONE, 0, 0 }
+    return !d->acts.loaded ? (struct trap_found){ TRAP_STATE_NONE, 0, 0, 0 }
                            : trap_image_find(&d->acts.image, name);
 }
 
@@ -186,15 +194,34 @@ static bool is_role(struct bytes local)
     return bytes_ieq(local, BYTES("postmaster")) || bytes_ieq(local, BYTES("abuse"));
 }
 
+static enum trap_life life_of(const struct trapdir *d, struct trap_found f, wall_t *ends_out)
+{
+    if (f.state == TRAP_STATE_RETIRED) {
+        *ends_out = (wall_t){ 0 };
+        return TRAP_RETIRED;
+    }
+    return trap_life_at((struct trap_times){ f.tag, f.more }, d->now, ends_out);
+}
+
 /* What all four look-ups say together. */
 struct findings {
     struct trap_found own_address, own_domain, act_address, act_domain;
+    enum trap_life address_life, domain_life; /* of the acts' */
     const struct conf_trap_domain *domain;
 };
 
 static struct trapdir_result trap_result(const struct findings *f, unsigned klass)
 {
     return (struct trapdir_result){ TRAPDIR_TRAP, (uint8_t)klass, false, f->domain };
+}
+
+/* While it is conditioned, whoever asks hears what he hears of any other name of the domain that is no trap. */
+static struct trapdir_result act_result(const struct findings *f, struct trap_found found, enum trap_life life,
+                                        unsigned flags)
+{
+    if (life == TRAP_CONDITIONING)
+        return (struct trapdir_result){ .answer = TRAPDIR_UNKNOWN, .domain = f->domain };
+    return trap_result(f, found.klass | flags | (life == TRAP_OBSERVING ? RCPT_OBSERVED : 0u));
 }
 
 static struct trapdir_result decide(const struct findings *f, struct bytes local)
@@ -210,7 +237,7 @@ static struct trapdir_result decide(const struct findings *f, struct bytes local
     if (r.answer == TRAPDIR_ROLE || reserved || r.retired)
         return r;
     if (f->act_address.state == TRAP_STATE_TRAP)
-        return trap_result(f, f->act_address.klass);
+        return act_result(f, f->act_address, f->address_life, 0);
     if (f->own_address.state == TRAP_STATE_TRAP)
         return trap_result(f, f->own_address.klass);
     if (f->domain != NULL && f->domain->klass == CLASS_MINTED) {
@@ -222,7 +249,7 @@ static struct trapdir_result decide(const struct findings *f, struct bytes local
     if (f->domain == NULL && f->own_domain.state == TRAP_STATE_TRAP) /* a domain of trap_file */
         return trap_result(f, f->own_domain.klass | RCPT_CATCHALL);
     if (f->act_domain.state == TRAP_STATE_TRAP)
-        return trap_result(f, f->act_domain.klass | RCPT_CATCHALL);
+        return act_result(f, f->act_domain, f->domain_life, RCPT_CATCHALL);
     return r;
 }
 
@@ -230,6 +257,7 @@ struct trapdir_result trapdir_find(const struct trapdir *d, struct bytes local, 
 {
     struct address a;
     struct findings f = { .domain = NULL };
+    wall_t ends;
 
     join(local, domain, &a);
     /* Always all four, whatever the first ones say: the time tells nothing. */
@@ -237,6 +265,8 @@ struct trapdir_result trapdir_find(const struct trapdir *d, struct bytes local, 
     f.own_domain = trap_image_find(&d->own, a.domain);
     f.act_address = find_in_acts(d, a.whole);
     f.act_domain = find_in_acts(d, a.domain);
+    f.address_life = life_of(d, f.act_address, &ends);
+    f.domain_life = life_of(d, f.act_domain, &ends);
     if (f.own_domain.state == TRAP_STATE_TRAP && f.own_domain.tag >= TRAPDIR_TAG_DOMAIN)
         f.domain = &d->config->trap_domains[f.own_domain.tag - TRAPDIR_TAG_DOMAIN];
     return decide(&f, local);
@@ -251,8 +281,10 @@ static enum trap_err give_own(const struct trapdir *d, struct bytes name, struct
     const bool conf_domain = found.tag >= TRAPDIR_TAG_DOMAIN;
     const struct conf_trap_domain *domain =
         conf_domain ? &d->config->trap_domains[found.tag - TRAPDIR_TAG_DOMAIN] : NULL;
-    struct trapdir_entry e = { name, found.klass,
-                               origins[conf_domain ? (unsigned)TRAPDIR_TAG_DOMAIN : found.tag] };
+    struct trapdir_entry e = { .address = name,
+                               .rcpt_class = found.klass,
+                               .origin = origins[conf_domain ? (unsigned)TRAPDIR_TAG_DOMAIN : found.tag],
+                               .life = TRAP_ARMED };
 
     /* A minted domain is no static trap. An act on the name says what it is now. */
     if (domain != NULL && domain->klass == CLASS_MINTED)
@@ -268,12 +300,13 @@ static enum trap_err give_own(const struct trapdir *d, struct bytes name, struct
 static enum trap_err give_act(const struct trapdir *d, struct bytes name, struct trap_found found,
                               trapdir_fn *fn, void *arg)
 {
-    const struct trapdir_entry e = { name,
-                                     (uint8_t)(found.klass | (trap_name_is_domain(name) ? RCPT_CATCHALL : 0)),
-                                     "act" };
+    struct trapdir_entry e = { .address = name, .rcpt_class = found.klass, .origin = "act" };
 
+    e.life = life_of(d, found, &e.ends);
     if (find_in_acts(d, trap_name_domain(name)).state == TRAP_STATE_RETIRED)
-        return TRAP_OK;
+        e.life = TRAP_RETIRED;
+    if (trap_name_is_domain(name))
+        e.rcpt_class |= RCPT_CATCHALL;
     return fn(&e, arg);
 }
 
@@ -286,6 +319,12 @@ static int by_name(const void *a, const void *b, void *image)
     return bytes_cmp(x, y);
 }
 
+/* The configuration's retired ones are its reserved names: no traps. */
+static bool takes(enum trap_state s, bool own)
+{
+    return s == TRAP_STATE_TRAP || (s == TRAP_STATE_RETIRED && !own);
+}
+
 /* In the order of the names: that of the slots differs from one process to the next. */
 static enum trap_err each_of(const struct trapdir *d, struct trap_image image, bool own, trapdir_fn *fn,
                              void *arg)
@@ -296,7 +335,7 @@ static enum trap_err each_of(const struct trapdir *d, struct trap_image image, b
     struct bytes name;
 
     for (uint32_t n = 0; n < image.slots && err == TRAP_OK; n++)
-        if (trap_image_at(&image, n, &name).state == TRAP_STATE_TRAP)
+        if (takes(trap_image_at(&image, n, &name).state, own))
             slots[used++] = n;
     if (used > 1)
         qsort_r(slots, used, sizeof *slots, by_name, &image);

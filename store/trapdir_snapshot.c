@@ -5,6 +5,7 @@
 #include <base/log.h>
 #include <base/num.h>
 #include <store/act_log.h>
+#include <store/trap_life.h>
 
 #include <stdlib.h>
 
@@ -63,13 +64,22 @@ struct changes {
     struct trap_list list; /* one item a change */
 };
 
+static void set_times(struct trap_list *l, size_t i, struct trap_times t)
+{
+    l->items[i].tag = t.observing_from;
+    l->items[i].more = t.armed_from;
+}
+
 static enum trap_err add_change(struct changes *c, const struct act *a)
 {
     const bool retire = a->kind == ACT_TRAP_RETIRE;
+    struct trap_birth birth = { .klass = { NULL, 0 } };
     uint8_t klass = 0;
     enum trap_err err;
 
-    if (!trap_name_ok(a->subject) || (!retire && trapdir_class_parse(a->detail, &klass) != TRAP_OK)) {
+    if (!trap_name_ok(a->subject) ||
+        (!retire && (trap_birth_get(a->detail, &birth) != TRAP_OK ||
+                     trapdir_class_parse(birth.klass, &klass) != TRAP_OK))) {
         log_warning("store.trapdir.act_ignored", LOG_U64("act", a->seq),
                     LOG_STR("reason", "not a trap and its class"));
         return TRAP_OK;
@@ -84,9 +94,11 @@ static enum trap_err add_change(struct changes *c, const struct act *a)
         c->room = room;
     }
     err = trap_list_add(&c->list, a->subject, klass, retire ? TRAP_STATE_RETIRED : TRAP_STATE_TRAP, 0);
-    if (err == TRAP_OK)
-        c->v[c->n++] = (struct change){ a->seq, c->list.n - 1, false };
-    return err;
+    if (err != TRAP_OK)
+        return err;
+    set_times(&c->list, c->list.n - 1, trap_times_of(a->at, &birth));
+    c->v[c->n++] = (struct change){ a->seq, c->list.n - 1, false };
+    return TRAP_OK;
 }
 
 static int change_cmp(const void *key, const void *element)
@@ -139,10 +151,11 @@ static enum trap_err make_image(const struct changes *c, struct buf *out)
 
         if (c->v[i].revoked)
             continue;
-        if (item->state == TRAP_STATE_TRAP)
-            err = trapdir_list_add(&list, name, item->klass, 0);
-        else
-            err = trap_list_add(&list, name, 0, TRAP_STATE_RETIRED, 0);
+        err = trap_list_add(&list, name, item->klass, (enum trap_state)item->state, item->tag);
+        if (err == TRAP_OK)
+            list.items[list.n - 1].more = item->more;
+        if (err == TRAP_OK && item->state == TRAP_STATE_TRAP && !trap_name_is_domain(name))
+            err = trap_list_add(&list, trap_name_domain(name), 0, TRAP_STATE_LOCAL, 0);
     }
     if (err == TRAP_OK)
         err = trap_image_make(&list, out);

@@ -152,7 +152,7 @@ static enum trap_err judge_rcpt(struct fold *f, uint8_t node, const struct hit *
     if (klass != RCPT_MINTED && klass != RCPT_GUESS) {
         const bool all = (r->klass & RCPT_CATCHALL) != 0;
         f->result.static_traps++;
-        c->klass = classes[klass];
+        c->klass = (r->klass & RCPT_OBSERVED) != 0 ? EVIDENCE_OBSERVED : classes[klass];
         c->source = source_of_name(all ? SOURCE_DOMAIN : SOURCE_TRAP, all ? domain_of(r->address) : r->address);
         return TRAP_OK;
     }
@@ -375,7 +375,9 @@ enum trap_err fold_session(struct fold *f, uint8_t node, const struct session_re
     const uint8_t klass = s->attempt_class & RCPT_CLASS_MASK;
     const bool one_trap =
         klass != RCPT_MINTED && klass != RCPT_GUESS && (s->attempt_class & RCPT_CATCHALL) == 0;
-    struct contribution c = { .klass = EVIDENCE_ATTEMPT };
+    struct contribution c = {
+        .klass = (s->attempt_class & RCPT_OBSERVED) != 0 ? EVIDENCE_OBSERVED : EVIDENCE_ATTEMPT
+    };
 
     f->result.sessions++;
     if (s->attempt_class == 0)

@@ -5,7 +5,8 @@
 
 enum { CACHE_SLOTS = 1024, NODES = 256, KEY_TEXT_MAX = 32 };
 
-/* Where each class of evidence takes its weight from. EVIDENCE_TEST has none: somebody tried out the trap. */
+/* Where each class of evidence takes its weight from. EVIDENCE_TEST has none: somebody tried out the trap; nor has
+ * EVIDENCE_OBSERVED: the trap was not armed. */
 static const struct {
     uint8_t klass;
     enum weight_class weight;

@@ -45,6 +45,7 @@ enum evidence_class {
     EVIDENCE_MINTED = 1, EVIDENCE_PRISTINE, EVIDENCE_RECYCLED, EVIDENCE_TYPO, EVIDENCE_GUESS,
     EVIDENCE_ATTEMPT,    /* unfinished DATA to a trap; never lists by itself */
     EVIDENCE_TEST,       /* mail within 60 s of the visit from the same network: weight 0 */
+    EVIDENCE_OBSERVED,   /* mail to a trap that was not armed yet (RCPT_OBSERVED): weight 0 */
     EVIDENCE_CLASSES
 };
 const char *evidence_class_name(uint8_t c);

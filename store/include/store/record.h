@@ -71,6 +71,7 @@ enum rcpt_class {
     RCPT_RECYCLED = 3,
     RCPT_TYPO = 4,
     RCPT_GUESS = 5,         /* unknown recipient at a minted domain that accepts all of them */
+    RCPT_OBSERVED = 1 << 5, /* or-ed: the trap was not armed yet (trap_life.h): no weight */
     RCPT_CATCHALL = 1 << 4, /* or-ed: the domain matched, not the address */
     RCPT_CLASS_MASK = 15
 };

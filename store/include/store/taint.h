@@ -59,6 +59,8 @@ uint64_t taints_digest(const struct taints *t);
 /* Does one of them look at site or page? Otherwise a visit may come without its texts. */
 bool taints_need_texts(const struct taints *t);
 
+/* Is all mail to this trap or domain tainted, or all mail to its domain, whatever else is true of it? */
+bool taints_trap(const struct taints *t, struct bytes name);
 bool taints_visit(const struct taints *t, uint8_t node, const struct visit *v);
 /* One recipient of a mail, as far as it is known. */
 struct taint_mail {

@@ -10,6 +10,9 @@
  *           records; little endian;
  *          checked as a whole when it is loaded: a damaged one is refused, the last good one stays.
  *          docs/adr/0007.
+ * Life:    a trap that an act added may be conditioning: the answer is that to an unknown recipient; or
+ *          observing: RCPT_OBSERVED is set (trap_life.h). The snapshot holds the times; the clock is read by
+ *          trapdir_new() and trapdir_refresh().
  * Threads: trapdir_find and trapdir_refresh on one thread.
  * Tests:   tests/unit/store/test_trapdir.c
  */
@@ -19,6 +22,7 @@
 #include <base/config.h>
 #include <store/file.h>
 #include <store/record.h>
+#include <store/trap_life.h>
 
 enum trapdir_answer {
     TRAPDIR_FOREIGN,       /* the domain is not ours: 550 5.7.1 */
@@ -29,7 +33,7 @@ enum trapdir_answer {
 };
 struct trapdir_result {
     enum trapdir_answer answer;
-    uint8_t rcpt_class;                    /* with TRAPDIR_TRAP: enum rcpt_class, | RCPT_CATCHALL */
+    uint8_t rcpt_class;                    /* with TRAPDIR_TRAP: enum rcpt_class, | RCPT_CATCHALL, | RCPT_OBSERVED */
     bool retired; /* with TRAPDIR_UNKNOWN: it was a trap, or its domain was, until an act ended it */
     const struct conf_trap_domain *domain; /* NULL when the domain is not a configured trap domain */
 };
@@ -42,15 +46,19 @@ void trapdir_free(struct trapdir **d);
 struct trapdir_result trapdir_find(const struct trapdir *d, struct bytes local, struct bytes domain);
 /* Looks for a newer snapshot; one stat(2) when there is none. A bad one is logged and ignored. */
 void trapdir_refresh(struct trapdir *d);
+/* Answers as of this moment until the next refresh. */
+void trapdir_set_time(struct trapdir *d, wall_t now);
 
 /* Makes snap/traps of all acts (TRAP_ADD, TRAP_RETIRE, REVOKE of those). */
 TRAP_NODISCARD enum trap_err trapdir_build(const char *dir, struct store_db *acts, struct err_text *why);
 
-/* Every static trap, for `trapline trap list`. */
+/* Every static trap, and those that an act retired, for `trapline trap list`. */
 struct trapdir_entry {
     struct bytes address; /* or a domain: no '@' */
     uint8_t rcpt_class;
     const char *origin; /* "configuration", "file", "act" */
+    enum trap_life life; /* never TRAP_TAINTED: that the acts of taint say */
+    wall_t ends;        /* of conditioning and observing; 0: it stays */
 };
 typedef enum trap_err trapdir_fn(const struct trapdir_entry *e, void *arg);
 TRAP_NODISCARD enum trap_err trapdir_each(const struct trapdir *d, trapdir_fn *fn, void *arg);

@@ -376,6 +376,7 @@ static void test_each(void **state)
                                 "old-brand.example 19 configuration\n"
                                 "sales@shop.example 2 configuration\n"
                                 "typo.example 4 configuration\n"
+                                "info@quellwerft.example 0 act\n" /* retired */
                                 "new.example 18 act\n"
                                 "x@typo.example 3 act\n");
     trapdir_free(&d);
