@@ -52,8 +52,11 @@ int verb_replay(struct cli *cli);
 int verb_revoke(struct cli *cli);
 int verb_run(struct cli *cli);
 int verb_sample(struct cli *cli);
+int verb_saves(struct cli *cli);
 int verb_sender(struct cli *cli);
 int verb_status(struct cli *cli);
+int verb_submit(struct cli *cli);
+int verb_taint(struct cli *cli);
 int verb_trace(struct cli *cli);
 int verb_trap(struct cli *cli);
 

@@ -75,6 +75,13 @@ struct bytes home_operator(void)
     return pw == NULL ? BYTES("unknown") : bytes_str(pw->pw_name);
 }
 
+struct bytes home_operator_by(struct cli *cli)
+{
+    const char *by = NULL;
+
+    return cli_option(cli, "--by", &by) && by[0] != '\0' ? bytes_str(by) : home_operator();
+}
+
 void home_as_caller(void)
 {
     TRAP_BUG_ON(seteuid(getuid()) == -1 || setegid(getgid()) == -1);

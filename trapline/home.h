@@ -50,6 +50,8 @@ void home_as_caller(void);
 
 /* Who acts, for the record: the login name, kept through sudo. */
 struct bytes home_operator(void);
+/* The same, or the name that `--by NAME` says; takes the option out. */
+struct bytes home_operator_by(struct cli *cli);
 void home_close(struct home *h);
 
 /* The rule of one policy, as of home's now. */

@@ -68,24 +68,59 @@ const struct verb verbs[] = {
       "could steer a terminal\n"
       "as \\xHH. `remove --from`: all that one client sent.\n",
       verb_postmaster },
-    { "trap", "add ADDRESS|DOMAIN CLASS | import FILE | retire ADDRESS|DOMAIN | list [--json]",
-      "Static traps.",
-      "CLASS is pristine, recycled or typo. `import` reads lines `ADDRESS CLASS` and imports all or none of "
-      "them.\n"
-      "`retire` ends a trap: mail to it is refused from then on. Running daemons learn of it within two "
-      "seconds.\n\n"
-      "    trapline trap add sales@old-brand.example recycled\n",
+    { "trap",
+      "add ADDRESS|DOMAIN CLASS [--condition TIME] [--observe TIME] | import FILE [--class CLASS] [--except FILE]... "
+      "[--form list|csv|sql] [--dry-run] [--partial] | retire ADDRESS|DOMAIN | taint ADDRESS|DOMAIN --why TEXT | "
+      "list [--all] [--state STATE] [--json]",
+      "Static traps, from their first day to their last.",
+      "CLASS is pristine, recycled or typo. A trap that was somebody's address should first be conditioned: mail to it "
+      "is refused exactly\n"
+      "like that to an unknown recipient, so that honest senders take it off (--condition 365d); then observed: mail is "
+      "kept and lists\n"
+      "nobody (--observe 30d); then it is armed. Without the options a recycled one takes trap_conditioning and "
+      "trap_observing of the\nconfiguration, and any other is armed at once. `trap add` once more arms it now.\n"
+      "`import` reads lines `ADDRESS [CLASS]`, CSV, or an SQL dump of Spamikaze (the traps are in its archived mail), and "
+      "imports all or\n"
+      "none of them; --partial leaves out what it refuses, --dry-run only tells. --except names your real mailboxes: they "
+      "are never traps.\n"
+      "`retire` ends a trap: mail to it is refused from then on. `taint`: nothing that came or comes to it counts. All "
+      "take --by NAME and\n--why TEXT for the record. Running daemons learn of it within two seconds.\n\n"
+      "    trapline trap add sales@old-brand.example recycled --condition 365d --observe 30d\n",
       verb_trap },
-    { "allow", "PREFIX [--until TIME] --why TEXT", "Never list a prefix.",
+    { "allow", "PREFIX [--until TIME] [--by NAME] --why TEXT", "Never list a prefix.",
       "Put on record with who, when and why. TIME: 2026-12-31 or 2026-12-31T12:00:00Z.\n", verb_allow },
-    { "deny", "PREFIX [--until TIME] --why TEXT", "List a prefix by hand.",
+    { "deny", "PREFIX [--until TIME] [--by NAME] --why TEXT", "List a prefix by hand.",
       "Never past the never-list. Put on record with who, when and why.\n", verb_deny },
-    { "delist", "PREFIX --why TEXT", "A removal: evidence up to now does not list any more.",
+    { "submit", "PREFIX (--until TIME | --for TIME) [--by NAME] --why TEXT",
+      "A trusted person's listing, with a reason and an end.",
+      "Listed by policies with `submissions = \"on\"`, under a reason of its own, until its end; never past the "
+      "never-list, the guard or an\n`allow`. NAME is who vouches for it.\n\n"
+      "    trapline submit 203.0.113.9 --for 7d --by jane --why \"phishing our users, ticket 4711\"\n",
+      verb_submit },
+    { "delist", "PREFIX [--self-service] [--by NAME] --why TEXT",
+      "A removal: evidence up to now does not list any more.",
       "What comes later counts again. Put on record with who, when and why. What forbids a listing is "
-      "`allow`.\n",
+      "`allow`.\n"
+      "Each removal locks the next for longer (delist_lockout) for the listed themselves: with --self-service it is "
+      "refused while the lock\nholds (exit 75).\n",
       verb_delist },
-    { "revoke", "ACT --why TEXT", "Takes an allow, deny or delist back.",
+    { "taint", "WHAT=VALUE... [--by NAME] --why TEXT | list [--notices] [--json]",
+      "Evidence that must not count.",
+      "Takes out what must not list anybody, as if it had never come, also what is folded already: a trap that was signed "
+      "up somewhere, a\n"
+      "page whose addresses leaked, a machine that lies. WHAT is trap, visit (NODE/NUMBER), slot, site, page, harvester "
+      "(a prefix), node,\n"
+      "from, to (of the mail), visited-from, visited-to; all that are given must hold. Nobody is listed by a taint. "
+      "`list --notices`: the\nsame without names, to be published. `trapline revoke ACT` takes it back.\n\n"
+      "    trapline taint site=www.shop.example visited-from=2026-03-01 visited-to=2026-03-03 --why \"page was "
+      "linked\"\n",
+      verb_taint },
+    { "revoke", "ACT [--by NAME] --why TEXT", "Take back an allow, deny, submit, delist or taint.",
       "ACT is the number that the command printed. Both stay on record.\n", verb_revoke },
+    { "saves", "[--by-list NAME] [--json]", "Who would be listed, but for a list.",
+      "Whom the never-list, an `allow`, the guard or the crawlers' ranges keep off the zones now: by which entry, since "
+      "when.\n",
+      verb_saves },
     { "policy", "list | show NAME [--json]", "The listing policies, in plain words.",
       "`show`: what the rule asks for, as it is published; NAME is a policy block or a preset. --json: its numbers.\n",
       verb_policy },

@@ -1,4 +1,5 @@
-/* verb_revoke.c - `trapline revoke`: takes back an act `allow`, `deny` or `delist`; both stay on record. */
+/* verb_revoke.c - `trapline revoke`: takes back an act `allow`, `deny`, `submit`, `delist` or `taint`; both stay on
+ * record. */
 #include "home.h"
 
 #include <base/daemon.h>
@@ -17,21 +18,21 @@ static enum trap_err copy_kind(const struct act *a, void *arg)
  * and stay. */
 static int check_kind(uint8_t kind, uint64_t seq)
 {
-    if (kind == ACT_ALLOW || kind == ACT_DENY || kind == ACT_DELIST)
+    if (kind == ACT_ALLOW || kind == ACT_DENY || kind == ACT_DELIST || kind == ACT_SUBMIT || kind == ACT_TAINT)
         return 0;
     if (kind == 0)
         return cli_fail(EXIT_USAGE, "revoke: there is no act %llu", (unsigned long long)seq);
-    return cli_fail(EXIT_USAGE, "revoke: act %llu is \"%s\"; only allow, deny and delist can be taken back%s",
+    return cli_fail(EXIT_USAGE, "revoke: act %llu is \"%s\"; only allow, deny, submit, delist and taint can be taken back%s",
                     (unsigned long long)seq, act_kind_name(kind),
                     kind == ACT_TRAP_ADD ? " (a trap: `trapline trap retire`)" : "");
 }
 
-static int revoke(struct cli *cli, struct store_db *db, uint64_t seq, const char *reason)
+static int revoke(struct cli *cli, struct store_db *db, uint64_t seq, struct bytes who, const char *reason)
 {
     struct act act = { .kind = ACT_REVOKE,
                        .at = wall_now(),
                        .subject = bytes_str(cli->argv[0]),
-                       .who = home_operator(),
+                       .who = who,
                        .why = bytes_str(reason) };
     struct err_text why = { "" };
     uint64_t last = 0;
@@ -65,19 +66,21 @@ int verb_revoke(struct cli *cli)
     enum trap_err err;
     int code;
 
+    const struct bytes who = home_operator_by(cli);
+
     (void)cli_option(cli, "--why", &reason);
     code = cli_words(cli, "revoke", 1, 1);
     if (code != 0)
         return code;
     if (num_u64(bytes_str(cli->argv[0]), 1, INT64_MAX, &seq) != TRAP_OK)
-        return cli_fail(EXIT_USAGE, "revoke: ACT is the number that allow, deny or delist printed");
+        return cli_fail(EXIT_USAGE, "revoke: ACT is the number that the act printed");
     if (reason == NULL || reason[0] == '\0')
         return cli_fail(EXIT_USAGE, "revoke: --why TEXT is needed: it goes on record");
     code = home_config(cli, &c);
     if (code != 0)
         return code;
     err = store_open(c->state_dir, STORE_ACTS, STORE_WRITE, &db, &why);
-    code = err == TRAP_OK ? revoke(cli, db, seq, reason) : cli_fail_err(err, &why);
+    code = err == TRAP_OK ? revoke(cli, db, seq, who, reason) : cli_fail_err(err, &why);
     store_close(&db);
     config_free(&c);
     return code;
