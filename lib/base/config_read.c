@@ -66,6 +66,23 @@ static void add_keys(struct buf *out, const struct conf_section *s)
             buf_addf(out, ", %s", conf_sections[i].name);
 }
 
+/* quoted: " 'name'". */
+static void say_unknown(const cfg_t *cfg, const struct conf_section *s, const char *quoted)
+{
+    const size_t n = strlen(quoted);
+    struct buf near, allowed;
+
+    buf_init(&near, sizeof current->why->text);
+    buf_init(&allowed, sizeof current->why->text / 2);
+    conf_nearest(s, n > 3 ? bytes_of(quoted + 2, n - 3) : bytes_of(NULL, 0), &near);
+    add_keys(&allowed, s);
+    say(current, cfg->line, "unknown key%s%s%s%s; allowed: %s", quoted, s->name[0] == '\0' ? "" : " in section ",
+        s->name, near.n == 0 || near.err != TRAP_OK ? "" : buf_cstr(&near),
+        allowed.err != TRAP_OK ? "see trapline.conf(5)" : buf_cstr(&allowed));
+    buf_free(&near);
+    buf_free(&allowed);
+}
+
 /* libconfuse's own messages say what is wrong; what is allowed is added here, by the begin of the message. */
 __attribute__((format(printf, 2, 0))) static void on_error(cfg_t *cfg, const char *format, va_list args)
 {
@@ -83,23 +100,15 @@ __attribute__((format(printf, 2, 0))) static void on_error(cfg_t *cfg, const cha
     };
     const struct conf_section *const s = section_of(cfg);
     char text[256];
-    struct buf allowed;
     const char *more = NULL;
 
     (void)vsnprintf(text, sizeof text, format, args);
-    buf_init(&allowed, sizeof current->why->text);
-    if (strncmp(text, "no such option", strlen("no such option")) == 0 && s != NULL) {
-        add_keys(&allowed, s);
-        more = buf_cstr(&allowed);
-        say(current, cfg->line, "unknown key%s%s%s%s; allowed: %s", text + strlen("no such option"),
-            s->name[0] == '\0' ? "" : " in section ", s->name, "",
-            more == NULL ? "see trapline.conf(5)" : more);
-    }
+    if (strncmp(text, "no such option", strlen("no such option")) == 0 && s != NULL)
+        say_unknown(cfg, s, text + strlen("no such option"));
     for (size_t i = 0; i < sizeof hints / sizeof hints[0]; i++)
         if (strncmp(text, hints[i].begin, strlen(hints[i].begin)) == 0)
             more = hints[i].hint;
     say(current, cfg->line, "%s%s", text, more == NULL ? "" : more);
-    buf_free(&allowed);
 }
 
 static const struct kept *kept_at(cfg_opt_t *opt, unsigned i)

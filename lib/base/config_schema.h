@@ -104,6 +104,8 @@ TRAP_NODISCARD enum trap_err conf_value_store(const struct conf_key *key, const 
 void conf_value_free(const struct conf_key *key, void *base);
 /* "a whole number from 1 to 64": for error texts and the manual. */
 void conf_allowed(const struct conf_key *key, struct buf *out);
+/* "; nearest: tls_listen", "; it belongs into section smtp", or nothing. */
+void conf_nearest(const struct conf_section *s, struct bytes wrong, struct buf *out);
 
 /* --- config_scan.c: the text before libconfuse sees it --- */
 
