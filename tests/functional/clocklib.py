@@ -47,16 +47,17 @@ class Clock:
             assert time.monotonic() < end, "the daemon does not come round"
             time.sleep(0.0003)
 
-    def set(self):
+    def set(self, settle=True):
         struct.pack_into("<qq", self.map, 0, int(self.mono * NS), int(self.wall * NS))
-        self.settle()
+        if settle:
+            self.settle()
 
-    def later(self, seconds):
-        """Time goes on: both clocks."""
+    def later(self, seconds, settle=True):
+        """Time goes on: both clocks. Without `settle` nobody waits for a daemon that may end by it."""
         self.settle()
         self.mono += seconds
         self.wall += seconds
-        self.set()
+        self.set(settle)
 
     def step_wall(self, seconds):
         """Somebody sets the clock: the monotonic one does not care."""
