@@ -17,9 +17,6 @@ static const char sql_last[] = "SELECT max(seq) FROM session";
 static const char sql_by_client[] =
     "SELECT seq FROM session INDEXED BY session_by_client WHERE seq >> 12 = ?1 "
     "AND client BETWEEN ?3 AND ?4 AND ?5 IN (0, length(client)) ORDER BY seq DESC LIMIT ?2";
-static const char sql_by_id[] =
-    "SELECT seq FROM session INDEXED BY session_by_client WHERE seq >> 12 = ?1 "
-    "AND client BETWEEN ?3 AND ?4 AND ?5 IN (0, length(client)) AND session = ?6 ORDER BY seq DESC LIMIT ?2";
 static const char sql_auths[] =
     "SELECT mechanism, user, secret FROM auth WHERE session_seq = ?1 ORDER BY n LIMIT ?2";
 static const char sql_counters[] =
@@ -172,49 +169,19 @@ static enum trap_err give_list(struct store_db *db, struct seqlist *list, struct
     return err;
 }
 
-static enum trap_err by_index(struct store_db *db, struct seqlist_query *query, uint32_t limit,
-                              struct walk *w)
-{
-    struct seqlist list = { NULL, 0 };
-    enum trap_err err = session_bounds(db, &query->last, &query->erased);
-
-    limit = limit < DB_READ_ROWS_MAX ? limit : DB_READ_ROWS_MAX;
-    if (err == TRAP_OK)
-        err = seqlist_newest(db, query, limit, &list);
-    return err == TRAP_OK ? give_list(db, &list, w) : err;
-}
-
 enum trap_err session_by_client(struct store_db *db, struct prefix p, uint32_t limit, session_fn *fn,
                                 void *arg)
 {
     const struct db_range range = db_range_of(p);
     struct seqlist_query query = { .sql = sql_by_client, .bind = seqlist_bind_range, .arg = &range };
     struct walk w = { fn, arg };
+    struct seqlist list = { NULL, 0 };
+    enum trap_err err = session_bounds(db, &query.last, &query.erased);
 
-    return by_index(db, &query, limit, &w);
-}
-
-struct one_session {
-    struct db_range client;
-    uint64_t session;
-};
-
-static void bind_one_session(sqlite3_stmt *st, const void *arg)
-{
-    const struct one_session *one = arg;
-
-    db_bind_range(st, 3, &one->client);
-    db_bind_int(st, 6, (int64_t)one->session);
-}
-
-enum trap_err session_by_id(struct store_db *db, struct ip client, uint64_t session, uint32_t limit,
-                            session_fn *fn, void *arg)
-{
-    const struct one_session one = { db_range_of(prefix_of(client, 128)), session };
-    struct seqlist_query query = { .sql = sql_by_id, .bind = bind_one_session, .arg = &one };
-    struct walk w = { fn, arg };
-
-    return by_index(db, &query, limit, &w);
+    limit = limit < DB_READ_ROWS_MAX ? limit : DB_READ_ROWS_MAX;
+    if (err == TRAP_OK)
+        err = seqlist_newest(db, &query, limit, &list);
+    return err == TRAP_OK ? give_list(db, &list, &w) : err;
 }
 
 /* ---- counter rows ---- */
