@@ -13,10 +13,11 @@
  *          less than free_min_bytes; else TRAP_EIO). The writer stays and tries again with the next batch.
  *          commit_submit: TRAP_EFULL when queue_max jobs wait, TRAP_ECLOSED after commit_stop began; then
  *          done() is not called.
- * Checkpoints: PASSIVE, by a thread of its own with a connection of its own, when the WAL is longer than
- *              wal_max_bytes; beyond
- *          twice that the writer waits between two batches (<= 100 ms and the copying) until it can begin a
- *          new WAL.
+ * Gather:  where records come in numbers the writer lets some come together first: at most gather_us since
+ *          the last batch began, and until half of what commit_expect() said waits.
+ * WAL:     checkpoints are PASSIVE, by a thread of its own with a connection of its own, when the WAL is
+ *          longer than wal_max_bytes; beyond twice that the writer waits between two batches (<= 100 ms and
+ *          the copying) until it can begin a new WAL. A busy writer lengthens it ahead (wal_room.h).
  * Threads: submit on any thread; apply, done, batch_done on the writer thread (done and batch_done must not
  *          block).
  * Tests:   tests/unit/store/test_commit.c, test_commit_disk.c, tests/fault/
@@ -39,18 +40,20 @@ struct commit_options {
     uint32_t queue_max, batch_max;
     uint32_t gather_us; /* records that come in numbers may wait so long for others; 0: never */
     uint64_t wal_max_bytes, free_min_bytes;
-    void *log;                     /* given to apply() */
-    void (*before_commit)(void *log); /* may be NULL; inside the transaction, after the last apply */
-    void (*rolled_back)(void *log);   /* may be NULL; what apply() remembered may not be in the file: forget it, read it again */
-    void (*batch_done)(void *arg); /* may be NULL */
+    void *log; /* given to apply() */
+    /* Each may be NULL. */
+    void (*before_commit)(void *log); /* inside the transaction, after the last apply */
+    void (*rolled_back)(
+        void *log); /* what apply() remembered may not be in the file: forget it, read it again */
+    void (*batch_done)(void *arg);
     void *batch_arg;
 };
 
 struct commit;
 /* db (opened with STORE_WRITE in dir) is used by the writer thread until commit_stop; the caller closes it
  * afterwards. */
-TRAP_NODISCARD enum trap_err commit_start(struct store_db *db, const struct commit_options *o, struct commit **out,
-                                          struct err_text *why);
+TRAP_NODISCARD enum trap_err commit_start(struct store_db *db, const struct commit_options *o,
+                                          struct commit **out, struct err_text *why);
 TRAP_NODISCARD enum trap_err commit_submit(struct commit *c, struct commit_job *job);
 /* n records are under way, those that were submitted included: what a busy writer may wait for (gather_us).
  * Any thread. */
