@@ -3,6 +3,7 @@
  * To add a verb: its name in lib/mail/smtp_command.c, one line in the table of command.c, one file
  *                cmd_VERB.c.
  * Threads: loop only.
+ * Tests:   tests/replay/scripts/lines-and-verbs.txt, order.txt, octets-in-commands.txt
  */
 #ifndef TRAPSMTP_COMMAND_H
 #define TRAPSMTP_COMMAND_H

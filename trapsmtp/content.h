@@ -7,6 +7,7 @@
  * Limits:  beyond message_max content is counted and dropped; the answer (552) comes after end-of-data. What
  *          a front MX passes on is taken without its rest, and marked.
  * Threads: loop only.
+ * Tests:   tests/replay/scripts/content.txt, bodies.txt, header-size.txt, tests/replay/test_end_of_data.py
  */
 #ifndef TRAPSMTP_CONTENT_H
 #define TRAPSMTP_CONTENT_H

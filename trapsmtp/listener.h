@@ -5,6 +5,7 @@
  * Full:    without a descriptor left (EMFILE, ENFILE) a spare one is given up to accept one client, tell it
  *          421 and close; then the listener rests until the next tick, as without memory for a socket.
  * Threads: loop only.
+ * Tests:   tests/functional/test_smtp_limits.py, tests/fault
  */
 #ifndef TRAPSMTP_LISTENER_H
 #define TRAPSMTP_LISTENER_H

@@ -4,9 +4,11 @@
  *          at end-of-data it is handed to the writer, which borrows it until the last of its completions
  *          ran. While it is out it cannot be dropped: the session is unlinked instead (session = NULL) and
  *          the message goes when it comes back.
- * Memory:  a message that ended is used again; larger buffers are given back. Envelopes and samples of all messages
- *          together may take MESSAGES_HELD_MAX; beyond that a message gets MESSAGE_ROOM_MIN and no more.
+ * Memory:  a message that ended is used again; larger buffers are given back. Envelopes and samples of all
+ *          messages together may take MESSAGES_HELD_MAX; beyond that a message gets MESSAGE_ROOM_MIN and no
+ *          more.
  * Threads: loop only, but for the fields that the jobs name.
+ * Tests:   tests/replay, tests/fault/test_allocation.py
  */
 #ifndef TRAPSMTP_MESSAGE_H
 #define TRAPSMTP_MESSAGE_H

@@ -6,6 +6,8 @@
  *          the unspecified address, which can never be listed: the balancer's own address is never taken for
  *          it.
  * Threads: loop only.
+ * Tests:   tests/replay/scripts/proxy.txt, proxy-late.txt, tests/functional/test_smtp_proxy.py,
+ *          test_haproxy.py
  */
 #ifndef TRAPSMTP_PROXY_H
 #define TRAPSMTP_PROXY_H

@@ -2,7 +2,7 @@
  * domain.
  *
  * Threads: loop only.
- * Tests:   tests/replay/rcpt-*.txt, tests/functional/test_smtp_recipients.py
+ * Tests:   tests/replay/scripts/envelope.txt, paths.txt, tests/functional/test_smtp_timing.py
  */
 #ifndef TRAPSMTP_RECIPIENT_H
 #define TRAPSMTP_RECIPIENT_H

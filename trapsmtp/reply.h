@@ -5,6 +5,7 @@
  *          once is kept in the session (at most as much), and no more commands of that session are read
  *          until it is gone.
  * Threads: loop only.
+ * Tests:   tests/functional/test_smtp_limits.py, tests/replay/scripts/connections.txt
  */
 #ifndef TRAPSMTP_REPLY_H
 #define TRAPSMTP_REPLY_H

@@ -6,6 +6,7 @@
  * Memory:  what an idle session owns is this struct and its helo; buffers exist only while something waits
  *          in them.
  * Threads: loop only.
+ * Tests:   tests/replay, tests/fuzz/fuzz_smtp_session.c
  */
 #ifndef TRAPSMTP_SESSION_H
 #define TRAPSMTP_SESSION_H

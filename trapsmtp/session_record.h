@@ -8,7 +8,8 @@
  * Limits:  of one client hits_per_sender_hour records and as many lines of the log an hour (IPv6: also
  *          CLIENT_NET_SHARES times that of its /48). What is left out is counted (smtp.session.more).
  * Threads: loop only; done() of the job runs on the writer's thread and only passes the result on.
- * Tests:   tests/replay/scripts/evidence.txt, tests/functional/test_smtp_evidence.py
+ * Tests:   tests/replay/scripts/evidence.txt, evidence-other-protocols.txt,
+ *          tests/functional/test_smtp_crowd.py
  */
 #ifndef TRAPSMTP_SESSION_RECORD_H
 #define TRAPSMTP_SESSION_RECORD_H

@@ -4,6 +4,7 @@
  *   HANDSHAKE --failed, handshake_timeout--> closed without a word: a reply in clear would be read as TLS
  *
  * Threads: loop only.
+ * Tests:   tests/functional/test_smtp_tls.py, test_smtp_tls_hostile.py
  */
 #ifndef TRAPSMTP_SESSION_TLS_H
 #define TRAPSMTP_SESSION_TLS_H

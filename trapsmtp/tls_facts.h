@@ -3,6 +3,7 @@
  *
  * Owns:    itself; a session has one only if it said a ClientHello.
  * Threads: loop only.
+ * Tests:   tests/functional/test_smtp_tls.py
  */
 #ifndef TRAPSMTP_TLS_FACTS_H
 #define TRAPSMTP_TLS_FACTS_H

@@ -5,6 +5,7 @@
  * Returns: as recv(2) and send(2): -1 with errno EAGAIN (or EINTR) means later, any other errno that the
  *          connection is gone. Nothing blocks.
  * Threads: loop only.
+ * Tests:   tests/functional/test_smtp_tls_hostile.py, tests/replay
  */
 #ifndef TRAPSMTP_TRANSPORT_H
 #define TRAPSMTP_TRANSPORT_H

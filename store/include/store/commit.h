@@ -43,8 +43,7 @@ struct commit_options {
     void *log; /* given to apply() */
     /* Each may be NULL. */
     void (*before_commit)(void *log); /* inside the transaction, after the last apply */
-    void (*rolled_back)(
-        void *log); /* what apply() remembered may not be in the file: forget it, read it again */
+    void (*rolled_back)(void *log); /* what apply() remembered may not be in the file: read it again */
     void (*batch_done)(void *arg);
     void *batch_arg;
 };
