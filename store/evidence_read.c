@@ -11,17 +11,15 @@ static const char sql_mark[] = "SELECT seq FROM mark WHERE node = ?1 AND log = ?
     "WHERE sender BETWEEN ?1 AND ?2 ORDER BY sender, source, class, hour, node"
 static const char sql_evidence[] = EVIDENCE_ROWS;
 static const char sql_evidence_in[] = EVIDENCE_ROWS;
-#define LINK_COLUMNS                                                                               \
-    "harvester, sender, node, visit, slot, day, technique, count, first_us, last_us, visited_us, " \
-    "visit_flags "                                                                                 \
-    "FROM link "
-#define LINK_ROWS          \
-    "SELECT " LINK_COLUMNS \
+#define LINK_COLUMNS \
+    ", node, visit, slot, day, technique, count, first_us, last_us, visited_us, visit_flags FROM link "
+#define LINK_ROWS                           \
+    "SELECT harvester, sender" LINK_COLUMNS \
     "WHERE harvester BETWEEN ?1 AND ?2 ORDER BY harvester, sender, node, visit, slot, day"
 static const char sql_link[] = LINK_ROWS;
 static const char sql_link_in[] = LINK_ROWS;
 static const char sql_link_by_sender[] =
-    "SELECT " LINK_COLUMNS "INDEXED BY link_by_sender "
+    "SELECT sender, harvester" LINK_COLUMNS "INDEXED BY link_by_sender "
     "WHERE sender BETWEEN ?1 AND ?2 ORDER BY sender, harvester, node, visit, slot, day";
 static const char sql_visitor[] =
     "SELECT client, count, first_us, last_us FROM visitor WHERE client BETWEEN ?1 AND ?2 "
@@ -249,6 +247,18 @@ static enum trap_err parse_link(sqlite3_stmt *st, void *out)
     return err == TRAP_OK ? row_key_get(db_column_bytes(st, 1), &r->sender) : err;
 }
 
+/* Column 0 is the key of the walk. */
+static enum trap_err parse_link_by_sender(sqlite3_stmt *st, void *out)
+{
+    struct link_row *r = out;
+    const enum trap_err err = parse_link(st, r);
+    const struct prefix sender = r->harvester;
+
+    r->harvester = r->sender;
+    r->sender = sender;
+    return err;
+}
+
 static enum trap_err give_links(struct prefix key, const void *rows, size_t n, const struct row_walk *w)
 {
     return w->fn.link(key, rows, n, w->arg);
@@ -292,7 +302,7 @@ enum trap_err link_by_sender(struct store_db *db, struct prefix sender, link_row
 {
     const struct row_walk w = { .sql = sql_link_by_sender,
                                 .row_size = sizeof(struct link_row),
-                                .parse = parse_link,
+                                .parse = parse_link_by_sender,
                                 .give = give_link_rows,
                                 .fn.link_row = fn,
                                 .arg = arg };

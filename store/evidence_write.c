@@ -1,15 +1,10 @@
 /* A batch collects rows as they come; at commit each kind is sorted, equal keys are joined, and the rows go
  * in by key: the pages of the tree are visited in order, and each once. */
+#include "evidence_batch.h"
 #include "row_key.h"
-
-#include <store/evidence.h>
 
 #include <stdlib.h>
 
-struct rows {
-    void *v;
-    size_t n, room;
-};
 struct network {
     uint64_t source;
     wall_t first;
@@ -19,11 +14,9 @@ struct pending_key {
     uint64_t hit;
     uint32_t n;
 };
-struct derived_batch {
-    struct rows evidence, links, visitors, networks, pending, dropped, marks;
-    wall_t newest;
-    enum trap_err err; /* sticky */
-};
+
+/* While all is made anew: so many pending rows are kept in memory. */
+enum { BULK_PENDING_MAX = 1 << 18 };
 
 /* ---- collecting ---- */
 
@@ -44,6 +37,7 @@ void derived_batch_free(struct derived_batch **bp)
     *bp = NULL;
     if (b == NULL)
         return;
+    bulk_free(&b->bulk);
     free(b->evidence.v);
     free(b->links.v);
     free(b->visitors.v);
@@ -85,13 +79,19 @@ void derived_see(struct derived_batch *b, wall_t at)
 
 void derived_add_evidence(struct derived_batch *b, const struct evidence_row *r)
 {
-    add(b, &b->evidence, r, sizeof *r);
+    if (b->bulk != NULL)
+        bulk_add_evidence(b->bulk, r);
+    else
+        add(b, &b->evidence, r, sizeof *r);
     derived_see(b, r->last);
 }
 
 void derived_add_link(struct derived_batch *b, const struct link_row *r)
 {
-    add(b, &b->links, r, sizeof *r);
+    if (b->bulk != NULL)
+        bulk_add_link(b->bulk, r);
+    else
+        add(b, &b->links, r, sizeof *r);
     derived_see(b, r->last);
 }
 
@@ -99,15 +99,33 @@ void derived_add_visitor(struct derived_batch *b, const struct visitor_row *r)
 {
     const struct network net = { source_of_network(r->client.ip), r->first };
 
+    derived_see(b, r->last);
+    if (b->bulk != NULL) {
+        bulk_add_visitor(b->bulk, r);
+        return;
+    }
     add(b, &b->visitors, r, sizeof *r);
     add(b, &b->networks, &net, sizeof net);
-    derived_see(b, r->last);
 }
 
 void derived_add_pending(struct derived_batch *b, const struct pending_row *r)
 {
     add(b, &b->pending, r, sizeof *r);
     derived_see(b, r->at);
+    if (b->bulk != NULL && bulk_scratch(b->bulk) != NULL && b->pending.n >= BULK_PENDING_MAX &&
+        b->err == TRAP_OK)
+        b->err = derived_commit(bulk_scratch(b->bulk), b);
+}
+
+void batch_take_pending(struct derived_batch *into, const struct derived_batch *from)
+{
+    const struct pending_row *rows = from->pending.v;
+
+    for (size_t i = 0; i < from->pending.n; i++)
+        derived_add_pending(into, &rows[i]);
+    derived_see(into, from->newest);
+    if (into->err == TRAP_OK)
+        into->err = from->err;
 }
 
 void derived_drop_pending(struct derived_batch *b, uint8_t hit_node, uint64_t hit, uint32_t n)

@@ -290,6 +290,8 @@ static enum trap_err connect_to(struct store_db *db, struct err_text *why)
     if (err != TRAP_OK)
         return err;
     err = settings(db);
+    if (err == TRAP_OK && write && db->file == STORE_DERIVED) /* a rebuild that was cut off may have left another */
+        err = db_exec(db, "PRAGMA journal_mode = WAL");
     if (err == TRAP_OK && write && version < schema_newest(db->file))
         err = file_migrate(db, (int)version);
     if (err == TRAP_OK)
@@ -331,6 +333,30 @@ enum trap_err file_take_lock(struct store_db *db, struct err_text *why)
     return file_lock(path, &db->lock_fd, why);
 }
 
+/* derived.db is put in place with a rollback journal (derived_bulk.c). Cut off, the file is what it was before once
+ * SQLite has opened it for writing; read as it is, it would seem damaged. */
+static enum trap_err roll_back(struct store_db *db, struct err_text *why)
+{
+    char journal[PATH_TEXT_MAX + 16];
+    int64_t version = 0;
+    enum trap_err err;
+
+    (void)snprintf(journal, sizeof journal, "%s-journal", db->path);
+    if (db->file != STORE_DERIVED || db->mode == STORE_READ || access(journal, F_OK) == -1)
+        return TRAP_OK;
+    err = db_connect(db->path, SQLITE_OPEN_READWRITE, &db->sq);
+    if (err == TRAP_OK)
+        err = db_int(db, sql_version, &version);
+    if (err != TRAP_OK)
+        err = say_failed(db, err, why);
+    for (size_t i = 0; i < db->statement_count; i++)
+        (void)sqlite3_finalize(db->statements[i].st);
+    db->statement_count = 0;
+    (void)sqlite3_close(db->sq);
+    db->sq = NULL;
+    return err;
+}
+
 /* ---- interface ---- */
 
 enum trap_err store_open(const char *dir, enum store_file f, enum store_mode mode, struct store_db **out,
@@ -349,6 +375,8 @@ enum trap_err store_open(const char *dir, enum store_file f, enum store_mode mod
         err = file_make(dir, f, -1, why);
     if (err == TRAP_OK)
         err = check_header(db, &size, why);
+    if (err == TRAP_OK)
+        err = roll_back(db, why);
     if (err == TRAP_OK && mode != STORE_READ && size <= CHECK_MAX_BYTES)
         err = check_content(db, size, why);
     if (err == TRAP_OK)
@@ -359,6 +387,11 @@ enum trap_err store_open(const char *dir, enum store_file f, enum store_mode mod
     }
     store_close(&db);
     return err;
+}
+
+enum trap_err store_open_again(const struct store_db *db, struct store_db **out, struct err_text *why)
+{
+    return store_open(db->dir, db->file, STORE_READ, out, why);
 }
 
 enum trap_err db_open_private(const char *path, enum store_file f, struct store_db **out,

@@ -12,6 +12,8 @@
 
 static const char sql_each[] = "SELECT " HIT_COLUMNS "WHERE seq > ?1 ORDER BY seq LIMIT ?2";
 static const char sql_get[] = "SELECT " HIT_COLUMNS "WHERE seq = ?1";
+static const char sql_traps[] =
+    "SELECT seq, at_us, sender, rcpt_count, class, address FROM hit WHERE seq > ?1 ORDER BY seq LIMIT ?2";
 static const char sql_rcpts[] = "SELECT class, address, dsn FROM hit_rcpt WHERE hit = ?1 ORDER BY n";
 static const char sql_by_sender[] =
     "SELECT seq FROM hit INDEXED BY hit_by_sender WHERE seq >> 12 = ?1 "
@@ -78,6 +80,22 @@ static enum trap_err read_more(struct store_db *db, uint64_t seq, size_t count, 
 
 /* ---- rows ---- */
 
+/* Calls fn with the hit and all its recipients. */
+static enum trap_err give_rcpts(struct store_db *db, struct hit *h, struct rcpts *r, size_t count, hit_fn *fn, void *arg)
+{
+    enum trap_err err = TRAP_OK;
+
+    buf_init(&r->text, (size_t)RCPTS_MAX * (320 + DSN_MAX));
+    if (count > 1)
+        err = read_more(db, h->seq, count, r);
+    h->rcpt_count = count;
+    h->rcpts = count > 1 ? r->more : &r->first;
+    if (err == TRAP_OK)
+        err = fn(h, arg);
+    rcpts_free(r);
+    return err;
+}
+
 /* Calls fn with the hit of the present row. */
 static enum trap_err give(struct store_db *db, sqlite3_stmt *st, hit_fn *fn, void *arg)
 {
@@ -106,15 +124,7 @@ static enum trap_err give(struct store_db *db, sqlite3_stmt *st, hit_fn *fn, voi
         err = TRAP_ECORRUPT;
     if (err != TRAP_OK)
         return err;
-    buf_init(&r.text, (size_t)RCPTS_MAX * (320 + DSN_MAX));
-    if (count > 1)
-        err = read_more(db, h.seq, (size_t)count, &r);
-    h.rcpt_count = (size_t)count;
-    h.rcpts = count > 1 ? r.more : &r.first;
-    if (err == TRAP_OK)
-        err = fn(&h, arg);
-    rcpts_free(&r);
-    return err;
+    return give_rcpts(db, &h, &r, (size_t)count, fn, arg);
 }
 
 /* ---- walks ---- */
@@ -136,6 +146,32 @@ enum trap_err hit_each(struct store_db *db, uint64_t after, uint32_t limit, hit_
 {
     struct hit_walk w = { fn, arg };
     const enum trap_err err = db_each(db, sql_each, &after, limit, on_hit, &w);
+
+    if (err == TRAP_OK)
+        *last_out = after;
+    return err;
+}
+
+static enum trap_err on_traps(struct store_db *db, sqlite3_stmt *st, void *arg)
+{
+    const struct hit_walk *w = arg;
+    struct rcpts r = { .first = { .klass = (uint8_t)sqlite3_column_int(st, 4), .address = db_column_bytes(st, 5) } };
+    const int64_t count = sqlite3_column_int64(st, 3);
+    struct hit h = { .seq = (uint64_t)sqlite3_column_int64(st, 0), .at = { sqlite3_column_int64(st, 1) } };
+    enum trap_err err = db_column_ip(st, 2, &h.sender);
+
+    if (count < 1 || count > RCPTS_MAX)
+        err = TRAP_ECORRUPT;
+    if (err != TRAP_OK)
+        return err;
+    return give_rcpts(db, &h, &r, (size_t)count, w->fn, w->arg);
+}
+
+enum trap_err hit_traps_each(struct store_db *db, uint64_t after, uint32_t limit, hit_fn *fn, void *arg,
+                             uint64_t *last_out)
+{
+    struct hit_walk w = { fn, arg };
+    const enum trap_err err = db_each(db, sql_traps, &after, limit, on_traps, &w);
 
     if (err == TRAP_OK)
         *last_out = after;

@@ -18,6 +18,9 @@ static const char sql_by_client[] =
 static const char sql_facts[] =
     "SELECT at_us, client, recipe, flags, EXISTS (SELECT 1 FROM not_shown WHERE seq = ?1) "
     "FROM visit WHERE seq = ?1";
+static const char sql_facts_each[] =
+    "SELECT v.seq, v.at_us, v.client, v.recipe, v.flags, n.seq IS NOT NULL FROM visit v "
+    "LEFT JOIN not_shown n ON n.seq = v.seq WHERE v.seq > ?1 ORDER BY v.seq LIMIT ?2";
 static const char sql_epochs[] = "SELECT epoch, first_seq, started_us FROM epoch ORDER BY epoch";
 static const char sql_last[] = "SELECT max(seq) FROM visit";
 
@@ -245,6 +248,35 @@ enum trap_err visit_facts(struct store_db *db, uint64_t seq, struct visit *out)
         err = set_epoch(db, &v);
     if (err == TRAP_OK)
         *out = v;
+    return err;
+}
+
+static enum trap_err give_facts(struct store_db *db, sqlite3_stmt *st, void *arg)
+{
+    const struct walk *w = arg;
+    struct visit v = { .seq = (uint64_t)sqlite3_column_int64(st, 0),
+                       .at = { sqlite3_column_int64(st, 1) },
+                       .recipe = (uint64_t)sqlite3_column_int64(st, 3),
+                       .flags = (uint32_t)sqlite3_column_int64(st, 4) };
+    enum trap_err err = TRAP_OK;
+
+    if (sqlite3_column_int(st, 5) != 0)
+        v.flags |= VISIT_NOT_SHOWN;
+    if ((v.flags & VISIT_BATCH) == 0)
+        err = db_column_ip(st, 2, &v.client);
+    if (err == TRAP_OK)
+        err = set_epoch(db, &v);
+    return err == TRAP_OK ? w->fn(&v, w->arg) : err;
+}
+
+enum trap_err visit_facts_each(struct store_db *db, uint64_t after, uint32_t limit, visit_fn *fn, void *arg,
+                               uint64_t *last_out)
+{
+    struct walk w = { fn, arg };
+    const enum trap_err err = db_each(db, sql_facts_each, &after, limit, give_facts, &w);
+
+    if (err == TRAP_OK)
+        *last_out = after;
     return err;
 }
 

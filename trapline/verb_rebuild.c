@@ -10,14 +10,21 @@
 static void progress(uint64_t done, uint64_t total, void *arg)
 {
     (void)arg;
-    if (isatty(STDERR_FILENO))
-        fprintf(stderr, "\r%llu of %llu records", (unsigned long long)done, (unsigned long long)total);
+    if (!isatty(STDERR_FILENO))
+        return;
+    if (done < total)
+        fprintf(stderr, "\r%llu of %llu records read (%u %%)", (unsigned long long)done,
+                (unsigned long long)total, (unsigned)(done * 100 / total));
+    else
+        fputs("\r\033[Kwriting the evidence", stderr);
 }
 
 static int rebuild(struct home *h, struct store_db *derived, uint32_t batch, bool json)
 {
     const struct fold_node node = { h->config->node_id, h->hits, h->visits };
-    struct fold_options options = { .batch_max = batch, .as_of = { INT64_MAX }, .progress = progress };
+    struct fold_options options = {
+        .batch_max = batch, .as_of = { INT64_MAX }, .afresh = true, .progress = progress
+    };
     struct fold_result r = { 0 };
     struct err_text why = { "" };
     struct fold *fold = NULL;
@@ -26,8 +33,6 @@ static int rebuild(struct home *h, struct store_db *derived, uint32_t batch, boo
     enum trap_err err = taints_load(h->acts, options.as_of, &taints, &why);
 
     options.taints = taints;
-    if (err == TRAP_OK)
-        err = derived_clear(derived);
     if (err == TRAP_OK)
         err = fold_new(h->config, h->mint, derived, &node, 1, &fold);
     if (err == TRAP_OK)

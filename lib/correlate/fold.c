@@ -1,12 +1,12 @@
 /* fold.c - one run: bounds, then visits, then mail, then what was pending; batches of records, each one
- * transaction with its marks. */
+ * transaction with its marks. Or all of it at once: fold_bulk.c. */
 #include "fold_state.h"
 
 #include <stdlib.h>
 
 /* Rows go in by key, so that a large batch touches each page once: what is far behind is folded in larger
  * ones. */
-enum { BATCH_MIN = 10000, BATCH_BULK = 200000, BATCH_SHARE = 4, PAGE_MAX = 10000, CUT_NODE = 0 };
+enum { BULK_MIN = 20000, BATCH_MIN = 10000, BATCH_BULK = 200000, BATCH_SHARE = 4, CUT_NODE = 0 };
 
 enum trap_err fold_new(const struct config *c, struct mint *mint, struct store_db *derived,
                        const struct fold_node *nodes, size_t node_count, struct fold **out)
@@ -65,91 +65,6 @@ enum trap_err fold_take_view(struct fold *f, wall_t as_of)
     return err;
 }
 
-/* ---- one log of one node ---- */
-
-struct walk {
-    struct fold *fold;
-    const struct fold_options *options;
-    struct node_view *node;
-    uint8_t log;
-    uint64_t bound; /* records behind it are of the next run */
-    uint64_t seen;  /* the last one folded or left out */
-    uint32_t batch_max;
-    uint32_t *in_batch;
-    uint64_t *done, total;
-};
-
-/* Which records a walk takes. */
-static bool takes(struct walk *w, uint64_t seq, wall_t at)
-{
-    if (seq > w->bound)
-        return false;
-    w->seen = seq;
-    (*w->in_batch)++;
-    (*w->done)++;
-    return at.us <= w->node->as_of.us;
-}
-
-static enum trap_err on_visit(const struct visit *v, void *arg)
-{
-    struct walk *w = arg;
-
-    return takes(w, v->seq, v->at) ? fold_visit(w->fold, w->node->node, v) : TRAP_OK;
-}
-
-static enum trap_err on_hit(const struct hit *h, void *arg)
-{
-    struct walk *w = arg;
-
-    return takes(w, h->seq, h->at) ? fold_hit(w->fold, w->node->node, h, NULL) : TRAP_OK;
-}
-
-static enum trap_err on_session(const struct session_record *s, void *arg)
-{
-    struct walk *w = arg;
-
-    return takes(w, s->seq, s->at) ? fold_session(w->fold, w->node->node, s) : TRAP_OK;
-}
-
-static enum trap_err read_page(struct walk *w, uint64_t after, uint32_t limit, uint64_t *last_out)
-{
-    switch (w->log) {
-    case RECORD_VISIT:
-        return visit_each(w->node->visits, after, limit, on_visit, w, last_out);
-    case RECORD_HIT:
-        return hit_each(w->node->hits, after, limit, on_hit, w, last_out);
-    default:
-        return session_each(w->node->hits, after, limit, on_session, w, last_out);
-    }
-}
-
-static enum trap_err walk_log(struct walk *w)
-{
-    struct fold *f = w->fold;
-    uint64_t after = 0;
-    enum trap_err err = derived_mark_get(f->derived, w->node->node, w->log, &after);
-
-    while (err == TRAP_OK && after < w->bound) {
-        const uint32_t room = w->batch_max - *w->in_batch;
-        uint64_t last = after;
-        w->seen = after;
-        err = read_page(w, after, room < PAGE_MAX ? room : PAGE_MAX, &last);
-        if (err != TRAP_OK || last == after)
-            break;
-        after = w->seen;
-        derived_mark(f->batch, (struct record_id){ w->node->node, w->log, w->seen });
-        if (*w->in_batch >= w->batch_max) {
-            err = derived_commit(f->derived, f->batch);
-            *w->in_batch = 0;
-        }
-        if (w->options->progress != NULL)
-            w->options->progress(*w->done, w->total, w->options->progress_arg);
-        if (last > w->bound)
-            break;
-    }
-    return err;
-}
-
 /* ---- a run ---- */
 
 /* Was mail folded without looking for an epoch that had begun by then? The newest one that is marked was
@@ -164,8 +79,7 @@ static enum trap_err is_outgrown(struct fold *f, const struct node_view *v, wall
     for (size_t i = 0; i < v->epoch_count && err == TRAP_OK; i++) {
         const struct epoch_view *e = &v->epochs[i];
         const wall_t folded = e->epoch == looked_for ? (wall_t){ (int64_t)outrun } : newest;
-        if (e->epoch >= looked_for && folded.us > 0 &&
-            wall_add(folded, RESOLVE_SKEW_MAX).us >= e->begins.us)
+        if (e->epoch >= looked_for && folded.us > 0 && wall_add(folded, RESOLVE_SKEW_MAX).us >= e->begins.us)
             *out = true;
     }
     return err;
@@ -203,10 +117,10 @@ static enum trap_err mark_epochs(struct fold *f, const struct node_view *v)
     const uint64_t known = v->epoch_count == 0 ? 0 : v->epochs[v->epoch_count - 1].epoch;
     uint64_t looked_for = 0;
     wall_t newest = { 0 };
-    enum trap_err err = derived_mark_get(f->derived, v->node, RECORD_EPOCHS, &looked_for);
+    enum trap_err err = fold_mark_get(f, v->node, RECORD_EPOCHS, &looked_for);
 
     if (err == TRAP_OK)
-        err = derived_newest(f->derived, &newest);
+        err = fold_newest_get(f, &newest);
     if (err != TRAP_OK || known <= looked_for)
         return err;
     derived_mark(f->batch, (struct record_id){ v->node, RECORD_EPOCHS, known });
@@ -229,19 +143,14 @@ static enum trap_err mark_view(struct fold *f, wall_t as_of)
     return err;
 }
 
-static uint64_t bound_of(const struct node_view *v, uint8_t log)
-{
-    return log == RECORD_VISIT ? v->visits_last : log == RECORD_HIT ? v->hits_last : v->sessions_last;
-}
-
 static enum trap_err count_new(struct fold *f, const uint8_t *logs, size_t log_count, uint64_t *total_out)
 {
     *total_out = 0;
     for (size_t k = 0; k < log_count; k++)
         for (size_t i = 0; i < f->node_count; i++) {
             uint64_t mark = 0;
-            const uint64_t bound = bound_of(&f->node[i], logs[k]);
-            const enum trap_err err = derived_mark_get(f->derived, f->node[i].node, logs[k], &mark);
+            const uint64_t bound = fold_bound(&f->node[i], logs[k]);
+            const enum trap_err err = fold_mark_get(f, f->node[i].node, logs[k], &mark);
             if (err != TRAP_OK)
                 return err;
             *total_out += bound > mark ? bound - mark : 0;
@@ -271,7 +180,8 @@ static enum trap_err walk_all(struct fold *f, const struct fold_options *o)
 {
     static const uint8_t logs[] = { RECORD_VISIT, RECORD_HIT, RECORD_SESSION };
     uint32_t in_batch = 0;
-    uint64_t done = 0, total = 0, visits = 0;
+    _Atomic uint64_t done = 0;
+    uint64_t total = 0, visits = 0;
     enum trap_err err = count_new(f, logs, 1, &visits);
 
     if (err == TRAP_OK)
@@ -283,12 +193,14 @@ static enum trap_err walk_all(struct fold *f, const struct fold_options *o)
                               .options = o,
                               .node = &f->node[i],
                               .log = logs[k],
+                              .bound = fold_bound(&f->node[i], logs[k]),
                               .batch_max = batch_max,
                               .in_batch = &in_batch,
                               .done = &done,
                               .total = total };
-            w.bound = bound_of(w.node, w.log);
-            err = walk_log(&w);
+            err = derived_mark_get(f->derived, w.node->node, w.log, &w.after);
+            if (err == TRAP_OK)
+                err = fold_walk(&w);
         }
     if (err == TRAP_OK)
         err = derived_commit(f->derived, f->batch);
@@ -297,6 +209,58 @@ static enum trap_err walk_all(struct fold *f, const struct fold_options *o)
     if (err == TRAP_OK && (visits > 0 || f->retry_all))
         err = fold_retry(f, batch_max);
     return err == TRAP_OK ? derived_commit(f->derived, f->batch) : err;
+}
+
+/* ---- from the begin ---- */
+
+static bool is_bulk(const struct fold *f, const struct fold_options *o)
+{
+    uint64_t records = 0;
+
+    for (size_t i = 0; i < f->node_count; i++)
+        records += f->node[i].visits_last + f->node[i].hits_last + f->node[i].sessions_last;
+    return o->batch_max == 0 && records >= (o->bulk_min == 0 ? BULK_MIN : o->bulk_min);
+}
+
+static enum trap_err fold_in_batches(struct fold *f, const struct fold_options *o, bool afresh)
+{
+    enum trap_err err = derived_batch_new(&f->batch);
+
+    if (err == TRAP_OK && afresh)
+        err = derived_clear(f->derived);
+    if (err == TRAP_OK)
+        err = mark_view(f, o->as_of);
+    if (err == TRAP_OK)
+        err = walk_all(f, o);
+    return err;
+}
+
+static enum trap_err fold_in_bulk(struct fold *f, const struct fold_options *o)
+{
+    enum trap_err err = derived_bulk_new(f->derived, o->bulk_rows_max, &f->batch);
+
+    if (err == TRAP_OK)
+        err = mark_view(f, o->as_of);
+    if (err == TRAP_OK)
+        err = fold_all_parts(f, o);
+    if (err == TRAP_OK)
+        err = derived_bulk_commit(f->derived, f->batch);
+    return err;
+}
+
+static enum trap_err fold_rows(struct fold *f, const struct fold_options *o, bool afresh)
+{
+    wall_t newest = { 0 };
+    enum trap_err err = derived_newest(f->derived, &newest);
+
+    if (err != TRAP_OK)
+        return err;
+    f->bulk = (afresh || newest.us == 0) && is_bulk(f, o);
+    f->retry_all = f->retry_all || afresh;
+    err = f->bulk ? fold_in_bulk(f, o) : fold_in_batches(f, o, afresh);
+    derived_batch_free(&f->batch);
+    f->bulk = false;
+    return err;
 }
 
 enum trap_err fold_run(struct fold *f, const struct fold_options *o, struct fold_result *out,
@@ -310,21 +274,12 @@ enum trap_err fold_run(struct fold *f, const struct fold_options *o, struct fold
         return err;
     }
     f->taints = o->taints;
-    err = check_marks(f, o->as_of, &outgrown, why);
+    if (!o->afresh)
+        err = check_marks(f, o->as_of, &outgrown, why);
     if (err != TRAP_OK)
         return err;
     f->result = (struct fold_result){ 0 };
-    err = derived_batch_new(&f->batch);
-    if (err == TRAP_OK && outgrown) {
-        err = derived_clear(f->derived);
-        f->retry_all = true;
-    }
-    if (err == TRAP_OK) {
-        err = mark_view(f, o->as_of);
-        if (err == TRAP_OK)
-            err = walk_all(f, o);
-    }
-    derived_batch_free(&f->batch);
+    err = fold_rows(f, o, o->afresh || outgrown);
     if (err != TRAP_OK) {
         err_text_set(
             why, "the fold stopped: %s; what was folded before is kept, and the next run goes on from there",

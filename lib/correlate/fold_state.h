@@ -1,10 +1,12 @@
 /* fold_state.h - what the parts of the fold share: identify.c (address -> outcome), fold_hit.c (record ->
- * rows), fold_retry.c (what was pending), fold.c (the run).
+ * rows), fold_retry.c (what was pending), fold_walk.c (a log), fold_bulk.c (all logs at once), fold.c (the run).
  */
 #ifndef CORRELATE_FOLD_STATE_H
 #define CORRELATE_FOLD_STATE_H
 
 #include "node_view.h"
+
+#include <stdatomic.h>
 
 enum { DOMAIN_CACHE_SLOTS = 64, NODES_MAX = 256 };
 
@@ -26,6 +28,7 @@ struct fold {
     struct visit_cache cache;
     struct derived_batch *batch;
     const struct taints *taints; /* of the run at hand; NULL: none */
+    bool bulk; /* batch is for all rows; nothing of derived.db is looked at */
     struct fold_result result;
     struct contribution *work; /* of the hit at hand */
     size_t work_cap;
@@ -61,6 +64,32 @@ TRAP_NODISCARD enum trap_err fold_hit(struct fold *f, uint8_t node, const struct
 TRAP_NODISCARD enum trap_err fold_session(struct fold *f, uint8_t node, const struct session_record *s);
 /* A pending address whose hit is not on record any more. */
 TRAP_NODISCARD enum trap_err fold_orphan(struct fold *f, const struct pending_row *p);
+
+/* ---- fold_walk.c ---- */
+struct walk {
+    struct fold *fold;
+    const struct fold_options *options;
+    struct node_view *node;
+    uint8_t log;
+    uint64_t after; /* folded so far; rises */
+    uint64_t bound; /* records behind it are of the next run, or another's */
+    uint64_t seen;  /* the last one folded or left out */
+    uint64_t seen_count;
+    uint32_t batch_max;
+    uint32_t *in_batch;
+    _Atomic uint64_t *done;
+    uint64_t total;
+    bool quiet; /* progress is told by another thread */
+};
+TRAP_NODISCARD enum trap_err fold_walk(struct walk *w);
+uint64_t fold_bound(const struct node_view *v, uint8_t log);
+/* Of derived.db; in bulk, which begins with nothing, always 0. */
+TRAP_NODISCARD enum trap_err fold_mark_get(struct fold *f, uint8_t node, enum record_log log, uint64_t *out);
+TRAP_NODISCARD enum trap_err fold_newest_get(struct fold *f, wall_t *out);
+
+/* ---- fold_bulk.c ---- */
+/* Everything up to the bounds into f->batch, with its marks. */
+TRAP_NODISCARD enum trap_err fold_all_parts(struct fold *f, const struct fold_options *o);
 
 /* ---- fold_retry.c ---- */
 TRAP_NODISCARD enum trap_err fold_retry(struct fold *f, uint32_t batch_max);

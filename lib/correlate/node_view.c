@@ -10,12 +10,13 @@ void node_view_free(struct node_view *v)
     free(v->epochs);
     v->epochs = NULL;
     v->epoch_count = 0;
+    visit_table_free(&v->table);
 }
 
 enum trap_err node_view_take_hits(struct node_view *v)
 {
     uint64_t erased = 0;
-    const enum trap_err err = hit_bounds(v->hits, &v->hits_last, &erased);
+    const enum trap_err err = hit_bounds(v->hits, &v->hits_last, &v->hits_erased);
 
     return err == TRAP_OK ? session_bounds(v->hits, &v->sessions_last, &erased) : err;
 }
@@ -145,6 +146,10 @@ static enum trap_err get_visit(const struct node_view *v, struct visit_cache *ca
     struct visit found;
 
     *out = NULL;
+    if (v->table != NULL) {
+        *out = visit_table_get(v->table, seq, &cache->slot[at].visit) ? &cache->slot[at].visit : NULL;
+        return TRAP_OK;
+    }
     if (cache->slot[at].visit.seq != seq || cache->slot[at].node != v->node) {
         const enum trap_err err = visit_facts(v->visits, seq, &found);
         if (err == TRAP_ENOENT)

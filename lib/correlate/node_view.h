@@ -5,10 +5,12 @@
  *          arrived", whatever is written meanwhile.
  * Cut:     with as_of, the bounds are those of a log that ends then: visits and epochs later than it are not
  *          there.
- * Owns:    the list of epochs. Borrows the databases. Threads: one.
+ * Owns:    the list of epochs, the table of visits. Borrows the databases. Threads: one.
  */
 #ifndef CORRELATE_NODE_VIEW_H
 #define CORRELATE_NODE_VIEW_H
+
+#include "visit_table.h"
 
 #include <correlate/fold.h>
 #include <correlate/resolve.h>
@@ -24,10 +26,11 @@ struct node_view {
     uint8_t node;
     struct store_db *hits, *visits;
     wall_t as_of;
-    uint64_t hits_last, sessions_last, visits_last, visits_erased;
+    uint64_t hits_last, hits_erased, sessions_last, visits_last, visits_erased;
     wall_t newest;             /* time of visit visits_last, 0: none */
     struct epoch_view *epochs; /* ascending, at least one */
     size_t epoch_count;
+    struct visit_table *table; /* NULL: each visit is asked for */
 };
 
 void node_view_free(struct node_view *v);

@@ -78,6 +78,17 @@ enum trap_err mint_new(const struct keyring *keys, struct mint **out)
     return TRAP_OK;
 }
 
+enum trap_err mint_copy(const struct mint *m, struct mint **out)
+{
+    struct mint *copy = sodium_malloc(sizeof(*copy));
+
+    if (copy == NULL)
+        return TRAP_ENOMEM;
+    memcpy(copy, m, sizeof(*copy));
+    *out = copy;
+    return TRAP_OK;
+}
+
 void mint_free(struct mint **m)
 {
     sodium_free(*m);
@@ -206,18 +217,24 @@ size_t mint_read_all(struct mint *m, struct mint_domain domain, struct bytes loc
                      const struct mint_window *window, struct mint_ref out[MINT_READINGS_MAX],
                      bool *repaired_out)
 {
-    struct bytes forms[1 + MINT_REPAIRS_MAX] = { local };
-    const size_t count = 1 + mint_repairs(local, forms + 1);
+    struct bytes forms[MINT_REPAIRS_MAX];
     struct readings readings = { out, MINT_READINGS_MAX, 0 };
-    size_t i = 0;
     uint64_t value;
 
-    for (; i < count && readings.count == 0; i++) {
+    if (mint_text_read(local, &value))
+        read_value(m, domain, value, window, 0, &readings);
+    if (readings.count > 0) {
+        *repaired_out = false;
+        return readings.count;
+    }
+    /* Nearly all mail names the exact form: looking for others costs as much as all the rest. */
+    const size_t count = mint_repairs(local, forms);
+    for (size_t i = 0; i < count && readings.count == 0; i++) {
         if (mint_text_read(forms[i], &value))
             read_value(m, domain, value, window, 0, &readings);
     }
     if (readings.count > 0)
-        *repaired_out = i > 1;
+        *repaired_out = true;
     return readings.count;
 }
 

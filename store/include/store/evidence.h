@@ -110,6 +110,17 @@ void derived_see(struct derived_batch *b, wall_t at);
 void derived_mark(struct derived_batch *b, struct record_id upto);
 /* Applies and empties the batch; on error nothing is changed and the batch is kept. */
 TRAP_NODISCARD enum trap_err derived_commit(struct store_db *db, struct derived_batch *b);
+/* A batch for all rows there are: the state of a new file and this batch, in place of what db holds now. Rows are sorted in
+ * memory, rows_max of a kind (0: 1 Mi), and beyond that in temporary files beside db; nothing of db changes before
+ * derived_bulk_commit(). That is one transaction behind a derived_clear(): cut off, it leaves the old rows, none, or the new
+ * ones. The batch holds nothing afterwards, whatever the result; free it (docs/adr/0019). */
+TRAP_NODISCARD enum trap_err derived_bulk_new(struct store_db *db, size_t rows_max, struct derived_batch **out);
+/* A part of it that another thread fills; derived_bulk_take() moves its rows and frees it. Marks are the whole's. */
+TRAP_NODISCARD enum trap_err derived_bulk_part(const struct store_db *db, size_t rows_max, struct derived_batch **out);
+void derived_bulk_take(struct derived_batch *into, struct derived_batch **part);
+TRAP_NODISCARD enum trap_err derived_bulk_commit(struct store_db *db, struct derived_batch *b);
+/* A file without a name in the directory of db, for what a rebuild cannot keep in memory; the caller closes it. */
+TRAP_NODISCARD enum trap_err derived_temp_file(const struct store_db *db, int *fd_out);
 /* Forgets everything: the state of a new file. */
 TRAP_NODISCARD enum trap_err derived_clear(struct store_db *db);
 

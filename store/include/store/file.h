@@ -30,6 +30,8 @@ const char *store_file_name(enum store_file f);
 /* dir is the state directory (or nodes/<id>). */
 TRAP_NODISCARD enum trap_err store_open(const char *dir, enum store_file f, enum store_mode mode, struct store_db **out,
                                         struct err_text *why);
+/* The same file once more, for reading by another thread. */
+TRAP_NODISCARD enum trap_err store_open_again(const struct store_db *db, struct store_db **out, struct err_text *why);
 void store_close(struct store_db **db);
 
 /* All files of a new state directory; node is written into each. */

@@ -55,6 +55,9 @@ TRAP_NODISCARD enum trap_err visit_get(struct store_db *db, uint64_t seq, visit_
 TRAP_NODISCARD enum trap_err visit_by_serial(struct store_db *db, uint32_t epoch, uint32_t serial, visit_fn *fn, void *arg);
 /* A visit without its texts (site, page and agent are empty): one row instead of four, for the fold. */
 TRAP_NODISCARD enum trap_err visit_facts(struct store_db *db, uint64_t seq, struct visit *out);
+/* As visit_each, without texts. */
+TRAP_NODISCARD enum trap_err visit_facts_each(struct store_db *db, uint64_t after, uint32_t limit, visit_fn *fn, void *arg,
+                                              uint64_t *last_out);
 /* Newest first. */
 TRAP_NODISCARD enum trap_err visit_by_client(struct store_db *db, struct prefix p, uint32_t limit, visit_fn *fn, void *arg);
 

@@ -112,6 +112,88 @@ static void test_order_of_arrival(void **state)
     }
 }
 
+static void assert_same_result(struct fold_result a, struct fold_result b)
+{
+    assert_memory_equal(&a, &b, sizeof a);
+}
+
+/* All at once outside of the database, by several threads: as by batches. And so is what comes on top of it. */
+static void test_bulk(void **state)
+{
+    static const size_t rows_max[] = { 2, 7, 0 };
+
+    (void)state;
+    for (uint64_t seed = 41; seed < 41 + STORIES; seed++) {
+        struct story s;
+        struct world batches, bulk;
+        story_make(&s, seed, size);
+        world_begin(&batches, &s, false);
+        world_write_all(&batches);
+        const struct fold_result expected = world_fold(&batches, 9, EVER);
+        world_begin(&bulk, &s, seed % 2 == 0);
+        world_write_all(&bulk);
+        assert_same_result(world_fold_bulk(&bulk, rows_max[seed % 3], EVER, false), expected);
+        world_assert_same(&batches, &bulk, true);
+        assert_int_equal(world_fold_bulk(&bulk, 0, EVER, false).hits, 0); /* nothing new */
+        assert_same_result(world_fold_bulk(&bulk, rows_max[seed % 3], EVER, true), expected);
+        world_assert_same(&batches, &bulk, true);
+        world_end(&bulk);
+        world_end(&batches);
+        story_free(&s);
+    }
+}
+
+/* Pieces arrive; now and then all is made anew. */
+static void test_bulk_between(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 51; seed < 51 + STORIES; seed++) {
+        struct story s;
+        struct world at_once, pieces;
+        story_make(&s, seed, size);
+        fold_at_once(&at_once, &s, false, 5);
+        world_begin(&pieces, &s, seed % 2 == 0);
+        const size_t counts[] = { s.visits, s.hits, s.sessions };
+        for (unsigned step = 0; step < 16; step++) {
+            const enum world_log log = (enum world_log)story_random(&s, 3);
+            const uint8_t node = (uint8_t)(1 + story_random(&s, WORLD_NODES));
+            const size_t now = pieces.written[log][node - 1];
+            world_write(&pieces, log, node, now + story_random(&s, counts[log] - now + 1), EVER);
+            if (story_random(&s, 3) == 0)
+                (void)world_fold_bulk(&pieces, 3, EVER, story_random(&s, 2) == 0);
+            else
+                (void)world_fold(&pieces, 7, EVER);
+        }
+        world_write_all(&pieces);
+        (void)world_fold_bulk(&pieces, 3, EVER, false);
+        world_assert_same(&at_once, &pieces, true);
+        world_end(&pieces);
+        world_end(&at_once);
+        story_free(&s);
+    }
+}
+
+static void test_bulk_as_of(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 61; seed < 61 + STORIES; seed++) {
+        struct story s;
+        struct world batches, bulk;
+        story_make(&s, seed, size);
+        const wall_t t = s.visit[10 + story_random(&s, s.visits - 20)].at;
+        world_begin(&batches, &s, false);
+        world_write_all(&batches);
+        (void)world_fold(&batches, 17, t);
+        world_begin(&bulk, &s, false);
+        world_write_all(&bulk);
+        (void)world_fold_bulk(&bulk, 4, t, false);
+        world_assert_same(&batches, &bulk, true);
+        world_end(&bulk);
+        world_end(&batches);
+        story_free(&s);
+    }
+}
+
 /* The same mail, taken in in another order: other sequences, the same evidence. */
 static void test_order_of_mail(void **state)
 {
@@ -205,13 +287,11 @@ static void test_idle(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_batches_and_nodes),
-        cmocka_unit_test(test_story_has_everything),
-        cmocka_unit_test(test_order_of_arrival),
-        cmocka_unit_test(test_order_of_mail),
-        cmocka_unit_test(test_as_of),
-        cmocka_unit_test(test_cut_refuses),
-        cmocka_unit_test(test_idle),
+        cmocka_unit_test(test_batches_and_nodes), cmocka_unit_test(test_story_has_everything),
+        cmocka_unit_test(test_order_of_arrival),  cmocka_unit_test(test_bulk),
+        cmocka_unit_test(test_bulk_between),      cmocka_unit_test(test_bulk_as_of),
+        cmocka_unit_test(test_order_of_mail),     cmocka_unit_test(test_as_of),
+        cmocka_unit_test(test_cut_refuses),       cmocka_unit_test(test_idle),
     };
 
     if (keyed_init() != TRAP_OK)

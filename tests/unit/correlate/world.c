@@ -401,6 +401,18 @@ uint64_t world_act(struct world *w, enum act_kind kind, const char *subject, wal
     return act.seq;
 }
 
+struct fold_result world_fold_bulk(struct world *w, size_t rows_max, wall_t as_of, bool afresh)
+{
+    const struct fold_options options = {
+        .as_of = as_of, .taints = w->taints, .afresh = afresh, .bulk_min = 1, .bulk_rows_max = rows_max
+    };
+    struct fold_result result = { 0 };
+    struct err_text why = { "" };
+
+    assert_trap_ok(fold_run(w->fold, &options, &result, &why), why);
+    return result;
+}
+
 struct fold_result world_fold(struct world *w, uint32_t batch_max, wall_t as_of)
 {
     const struct fold_options options = { .batch_max = batch_max, .as_of = as_of, .taints = w->taints };

@@ -80,6 +80,8 @@ void world_write_all(struct world *w);
 struct fold_result world_fold(struct world *w, uint32_t batch_max, wall_t as_of);
 /* Appends an act, with the time `at`, and looks at all taints anew. Returns its number. */
 uint64_t world_act(struct world *w, enum act_kind kind, const char *subject, wall_t at);
+/* In bulk where nothing was folded before, or afresh. */
+struct fold_result world_fold_bulk(struct world *w, size_t rows_max, wall_t as_of, bool afresh);
 /* Makes the fold anew, as another process would. */
 void world_restart(struct world *w, bool turned);
 

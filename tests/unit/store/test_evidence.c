@@ -427,6 +427,41 @@ static void test_copy_is_one_state(void **state)
     scratch_end(&s);
 }
 
+static enum trap_err slow_count(const struct link_row *row, void *arg)
+{
+    size_t *n = arg;
+
+    assert_int_equal(row->sender.ip.b[15], ++*n);
+    (void)usleep(*n % 16 == 0 ? 60000 : 0); /* longer than a read transaction may last */
+    return TRAP_OK;
+}
+
+/* A walk goes on behind the sender it was at, not behind the harvester. */
+static void test_by_sender_goes_on(void **state)
+{
+    enum { LINKS = 50 };
+    struct scratch s;
+    struct store_db *db;
+    struct derived_batch *b = NULL;
+    size_t n = 0;
+
+    (void)state;
+    scratch_begin(&s, true);
+    db = open_db(&s, STORE_WRITE);
+    assert_int_equal(derived_batch_new(&b), TRAP_OK);
+    for (uint8_t i = 1; i <= LINKS; i++)
+        derived_add_link(b, &(struct link_row){ .harvester = ip_key(ip_v4(i % 2 == 0 ? 200 : 1, 0, 0, 1)),
+                                                .sender = ip_key(ip_v4(100, 0, 0, i)),
+                                                .visit = i,
+                                                .count = 1 });
+    assert_int_equal(derived_commit(db, b), TRAP_OK);
+    derived_batch_free(&b);
+    assert_int_equal(link_by_sender(db, (struct prefix){ .len = 0 }, slow_count, &n), TRAP_OK);
+    assert_int_equal(n, LINKS);
+    store_close(&db);
+    scratch_end(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -434,6 +469,7 @@ int main(void)
         cmocka_unit_test(test_evidence_any_order_any_batch),
         cmocka_unit_test(test_evidence_in),
         cmocka_unit_test(test_links),
+        cmocka_unit_test(test_by_sender_goes_on),
         cmocka_unit_test(test_visitors_and_networks),
         cmocka_unit_test(test_pending_and_marks),
         cmocka_unit_test(test_copy_is_one_state),

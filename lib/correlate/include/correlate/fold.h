@@ -15,6 +15,10 @@
  * Taints:  what they name adds nothing. A set of taints other than that of the rows on record clears derived,
  *          and the run folds from the begin: the rows are those of a log without what is tainted
  *          (docs/adr/0022).
+ * Bulk:    from the begin, where bulk_min records or more are on record and no batch_max was asked for: rows are
+ *          sorted outside of the database, which is replaced at the end by one transaction (docs/adr/0019).
+ *          The same rows as by batches. Until then the old ones stand; a run that was cut off begins again.
+ *          Memory: 32 bytes a visit, at most 512 MB (more of them lie in a mapped file), and 400 MB for sorting.
  * Visitors: a visit counts whether or not its page went out in time, because that is written later.
  * Errors:  those of the store; TRAP_ECORRUPT for a record of no known class. What was committed stays, the
  *          next run goes on.
@@ -42,7 +46,10 @@ struct fold_options {
     uint32_t batch_max; /* records in one transaction, 0 = default (10,000; up to 200,000 when many wait) */
     wall_t as_of;
     const struct taints *taints; /* as of as_of; NULL: none */
-    void (*progress)(uint64_t done, uint64_t total, void *arg); /* may be NULL */
+    bool afresh;          /* whatever is in derived.db, cut or not: from the begin */
+    uint64_t bulk_min;    /* 0 = 20,000 */
+    size_t bulk_rows_max; /* rows of a kind sorted in memory; 0 = 1 Mi */
+    void (*progress)(uint64_t done, uint64_t total, void *arg); /* may be NULL; done = total: rows are written */
     void *progress_arg;
 };
 struct fold_result {

@@ -46,6 +46,8 @@ struct mint;
 /* Keys with the master decode every node; keys with a node key only encode and decode that node. TRAP_EINVAL:
  * neither, or both that do not belong together. mint_free() is for what mint_new() gave, or NULL. */
 TRAP_NODISCARD enum trap_err mint_new(const struct keyring *keys, struct mint **out);
+/* The same keys, for another thread. */
+TRAP_NODISCARD enum trap_err mint_copy(const struct mint *m, struct mint **out);
 void mint_free(struct mint **m);
 
 /* Fills in outer and the node key from the master: what a web node is given. */

@@ -1,0 +1,33 @@
+/* evidence_batch.h - what a struct derived_batch holds: shared by evidence_write.c (rows into the database, batch by
+ * batch) and derived_bulk.c (all of it anew).
+ */
+#ifndef STORE_EVIDENCE_BATCH_H
+#define STORE_EVIDENCE_BATCH_H
+
+#include "db.h"
+
+#include <store/evidence.h>
+
+struct rows {
+    void *v;
+    size_t n, room;
+};
+struct derived_bulk;
+struct derived_batch {
+    struct rows evidence, links, visitors, networks, pending, dropped, marks;
+    wall_t newest;
+    enum trap_err err;         /* sticky */
+    struct derived_bulk *bulk; /* NULL: rows of all kinds wait here for derived_commit() */
+};
+
+/* Evidence, links, visitors go here instead, and so do their errors. */
+void bulk_add_evidence(struct derived_bulk *b, const struct evidence_row *r);
+void bulk_add_link(struct derived_bulk *b, const struct link_row *r);
+void bulk_add_visitor(struct derived_bulk *b, const struct visitor_row *r);
+/* The file under construction: pending rows go into it when there are many. NULL: of a part. */
+struct store_db *bulk_scratch(struct derived_bulk *b);
+/* What spools do not hold: pending rows and the newest time. */
+void batch_take_pending(struct derived_batch *into, const struct derived_batch *from);
+void bulk_free(struct derived_bulk **b);
+
+#endif
