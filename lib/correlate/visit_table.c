@@ -6,16 +6,13 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* 32 bytes: two in a cache line, none across two. */
 struct entry {
     int64_t at_us;
-    uint64_t client; /* IPv4: the address; IPv6: the upper half */
     uint64_t recipe;
+    struct ip client;
     uint32_t flags;
-    uint32_t kind; /* enum kind */
+    bool there;
 };
-enum kind { KIND_NONE, KIND_BATCH, KIND_V4, KIND_V6 };
-enum { V4_AT = 12, V4_BYTES = 4, V6_BYTES = 8 };
 
 struct visit_table {
     struct entry *v;
@@ -91,35 +88,12 @@ void visit_table_free(struct visit_table **tp)
     free(t);
 }
 
-static uint64_t get_be(const uint8_t *p, size_t n)
-{
-    uint64_t v = 0;
-
-    for (size_t i = 0; i < n; i++)
-        v = v << 8 | p[i];
-    return v;
-}
-
-static void put_be(uint8_t *p, uint64_t v, size_t n)
-{
-    for (size_t i = n; i > 0; i--, v >>= 8)
-        p[i - 1] = (uint8_t)v;
-}
-
 enum trap_err visit_table_add(struct visit_table *t, const struct visit *v)
 {
-    const bool v4 = ip_is_v4(v->client);
-
     if (v->seq < t->first || v->seq > t->last)
         return TRAP_ECORRUPT;
     t->v[v->seq - t->first] = (struct entry){
-        .at_us = v->at.us,
-        .client = v4 ? get_be(v->client.b + V4_AT, V4_BYTES) : get_be(v->client.b, V6_BYTES),
-        .recipe = v->recipe,
-        .flags = v->flags,
-        .kind = (v->flags & VISIT_BATCH) != 0 ? KIND_BATCH
-                : v4                          ? KIND_V4
-                                              : KIND_V6,
+        .at_us = v->at.us, .recipe = v->recipe, .client = v->client, .flags = v->flags, .there = true
     };
     return TRAP_OK;
 }
@@ -131,19 +105,10 @@ bool visit_table_get(const struct visit_table *t, uint64_t seq, struct visit *ou
     if (seq < t->first || seq > t->last)
         return false;
     e = &t->v[seq - t->first];
-    if (e->kind == KIND_NONE)
+    if (!e->there)
         return false;
-    *out = (struct visit){ .seq = seq, .at = { e->at_us }, .recipe = e->recipe, .flags = e->flags };
-    if (e->kind == KIND_V4)
-        out->client = ip_v4((uint8_t)(e->client >> 24), (uint8_t)(e->client >> 16), (uint8_t)(e->client >> 8),
-                            (uint8_t)e->client);
-    else if (e->kind == KIND_V6)
-        put_be(out->client.b, e->client, V6_BYTES);
+    *out = (struct visit){
+        .seq = seq, .at = { e->at_us }, .recipe = e->recipe, .client = e->client, .flags = e->flags
+    };
     return true;
-}
-
-void visit_table_prefetch(const struct visit_table *t, uint64_t seq)
-{
-    if (seq >= t->first && seq <= t->last)
-        __builtin_prefetch(&t->v[seq - t->first]);
 }

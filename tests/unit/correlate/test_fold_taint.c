@@ -102,6 +102,8 @@ static void test_order_and_rebuild(void **state)
         assert_int_equal(derived_clear(bit_by_bit.derived), TRAP_OK);
         (void)world_fold(&bit_by_bit, 3, EVER);
         world_assert_same(&at_once, &bit_by_bit, true);
+        (void)world_fold_bulk(&bit_by_bit, 5, EVER, true);
+        world_assert_same(&at_once, &bit_by_bit, true);
         world_end(&bit_by_bit);
         world_end(&at_once);
         story_free(&s);

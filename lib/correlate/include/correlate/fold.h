@@ -18,7 +18,7 @@
  * Bulk:    from the begin, where bulk_min records or more are on record and no batch_max was asked for: rows are
  *          sorted outside of the database, which is replaced at the end by one transaction (docs/adr/0019).
  *          The same rows as by batches. Until then the old ones stand; a run that was cut off begins again.
- *          Memory: 32 bytes a visit, at most 512 MB (more of them lie in a mapped file), and 400 MB for sorting.
+ *          Memory: 40 bytes a visit, at most 512 MB (more of them lie in a mapped file), and 400 MB for sorting.
  * Visitors: a visit counts whether or not its page went out in time, because that is written later.
  * Errors:  those of the store; TRAP_ECORRUPT for a record of no known class. What was committed stays, the
  *          next run goes on.
