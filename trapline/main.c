@@ -148,9 +148,11 @@ const struct verb verbs[] = {
       verb_dump },
     { "rebuild", "[--batch N]", "Make derived.db again from the log.",
       "The exporter must not run. Prints records per second.\n", verb_rebuild },
-    { "keys", "export [--out FILE] | tls", "A copy of the keys, sealed with a passphrase; certificates.",
+    { "keys", "export [--out FILE] | import FILE | tls", "A copy of the keys, sealed with a passphrase; certificates.",
       "`export`: losing the master key loses every address. The passphrase is asked for, or read from the "
       "first line of standard input.\n"
+      "`import`: puts the keys of such a copy into an installation that has lost them; never overwrites. trapweb "
+      "must not run.\n"
       "`tls`: makes the self-signed certificates tls/ecdsa.pem and tls/rsa.pem of the installation, where they "
       "are not there. A running\n"
       "trapsmtp takes them up within seconds and offers STARTTLS.\n",
