@@ -29,6 +29,14 @@ class Faults:
         struct.pack_into("<qiiqq", self.map, 16, count, error, half, 0, 0)
         struct.pack_into("<q", self.map, 8, first)
 
+    def hold(self, kinds):
+        """Calls of `kinds` hang until hold(0)."""
+        struct.pack_into("<Q", self.map, 48, kinds)
+
+    def held(self):
+        """How many calls hang now."""
+        return struct.unpack_from("<q", self.map, 56)[0]
+
     def disarm(self):
         """How many calls were counted, and how many failed."""
         struct.pack_into("<q", self.map, 8, 0)
@@ -36,16 +44,19 @@ class Faults:
 
 
 @contextlib.contextmanager
-def sink(build, smtp="", config=""):
+def sink(build, smtp="", store=""):
     """A trapsmtp behind the library, its clocks the test's; must be alive at the end and end in order."""
-    with testlib.Installation(build, config=CONFIG + config, smtp='hits_per_sender_hour = 0  auth = "on"\n' + smtp, tls=True) as t:
+    with testlib.Installation(build, config=CONFIG.replace("store {", "store { " + store), smtp='hits_per_sender_hour = 0  auth = "on"\n' + smtp, tls=True) as t:
         faults = Faults(build, t)
         t.clock = Clock(build, t)
         t.daemon = t.start("trapsmtp", env=both(faults.env, t.clock.env))
         with testlib.Smtp(t.smtp_port) as s:
             s.expect(None, 220)     # what the first session makes is there
-        yield t, faults
-        faults.disarm()
+        try:
+            yield t, faults
+        finally:
+            faults.disarm()
+            faults.hold(0)
         assert t.daemon.poll() is None, f"trapsmtp ended with {t.daemon.returncode}:\n{t.log()}"
         assert t.stop(t.daemon) == 0, t.log()
 

@@ -2,7 +2,8 @@
  *
  * The file $TRAPLINE_FAIL holds struct control. While `first` is not 0 the calls of the wanted kinds are
  * counted; those from number `first` on, `count` of them, fail with `error`, or write only half where `half`
- * is set. Standard error is never touched.
+ * is set. Standard error is never touched. Calls of the kinds in `hold` do not come back while they stand
+ * there: a disk that hangs.
  */
 #include "control.h"
 
@@ -15,6 +16,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 enum kind { ALLOC = 1 << 0, WRITE = 1 << 1, SYNC = 1 << 2, SIZE = 1 << 3, SEND = 1 << 4, RECV = 1 << 5, ACCEPT = 1 << 6, EPOLL = 1 << 7 };
@@ -24,6 +26,8 @@ struct control {
     int64_t first, count;
     int32_t error, half;
     int64_t calls, failed; /* ours */
+    uint64_t hold;
+    int64_t held; /* ours: calls that hang now */
 };
 
 static struct control none, *control = &none;
@@ -36,12 +40,31 @@ __attribute__((constructor)) static void start(void)
         control = mapped;
 }
 
+static bool is_held(enum kind kind)
+{
+    return control_looking == 0 &&
+           (__atomic_load_n(&control->hold, __ATOMIC_ACQUIRE) & (uint64_t)kind) != 0;
+}
+
+static void hang(enum kind kind)
+{
+    const struct timespec nap = { .tv_nsec = 1000000 };
+
+    if (!is_held(kind))
+        return;
+    (void)__atomic_add_fetch(&control->held, 1, __ATOMIC_RELAXED);
+    while (is_held(kind))
+        (void)nanosleep(&nap, NULL);
+    (void)__atomic_sub_fetch(&control->held, 1, __ATOMIC_RELAXED);
+}
+
 /* True: this call is one of those that fail; errno is set. */
 static bool fails(enum kind kind)
 {
     const int64_t first = __atomic_load_n(&control->first, __ATOMIC_ACQUIRE);
     int64_t number;
 
+    hang(kind);
     if (first == 0 || control_looking != 0 || (control->kinds & (uint64_t)kind) == 0)
         return false;
     number = __atomic_add_fetch(&control->calls, 1, __ATOMIC_RELAXED);
