@@ -128,21 +128,35 @@ static int check_known(const struct config *c, struct bytes subject)
                     cli_text(subject));
 }
 
+/* An added minted domain would do nothing; a retired one would refuse all that its bait brings in. */
+static int check_not_minted(const struct config *c, struct bytes subject)
+{
+    const struct conf_trap_domain *domain = config_trap_domain(c, subject);
+
+    if (domain == NULL || domain->klass != CLASS_MINTED)
+        return 0;
+    return cli_fail(EXIT_USAGE,
+                    "trap: %s is a minted trap_domain of the configuration, no static trap; change it there",
+                    cli_text(subject));
+}
+
 static int change_one(struct trap_change *t, enum act_kind kind, struct bytes subject, struct bytes klass)
 {
     struct err_text why = { "" };
     enum trap_err err;
+    int code;
 
     if (!trap_subject_ok(subject))
         return cli_fail(EXIT_USAGE, "trap: \"%s\" is neither an address nor a domain", cli_text(subject));
+    code = check_not_minted(t->config, subject);
+    if (code != 0)
+        return code;
     if (kind == ACT_TRAP_ADD && !trap_class_ok(klass))
         return cli_fail(EXIT_USAGE, "trap: the class is pristine, recycled or typo");
-    if (kind == ACT_TRAP_RETIRE) {
-        const int code = check_known(t->config, subject);
-
-        if (code != 0)
-            return code;
-    }
+    if (kind == ACT_TRAP_RETIRE)
+        code = check_known(t->config, subject);
+    if (code != 0)
+        return code;
     err = trap_push(t, kind, subject, klass, &why);
     if (err == TRAP_OK)
         err = trap_flush(t, &why);

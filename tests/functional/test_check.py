@@ -158,6 +158,9 @@ def test_status_and_reports_say_so(build):
                               ("postmaster@trap.test", "mail to postmaster"), ("nobody@shop.example", "a guess, or none of ours")):
             told = it.run("trace", address).stdout.decode()
             assert says in told, (address, told)
+        for words in (["add", "trap.test", "typo"], ["retire", "TRAP.test"]):
+            done = it.run("trap", *words, check=False)
+            assert done.returncode == 64 and b"minted trap_domain" in done.stderr, (words, done)
         it.run("deny", "89.160.20.0/24", "--why", "test")
         it.start("trapexport")
         wait_for("the fold", lambda: "not_folded" not in it.json("sender", "89.160.20.112"))
