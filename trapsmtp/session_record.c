@@ -38,7 +38,7 @@ static bool has_news(const struct session *s)
     const struct tally *t = &s->tally;
 
     return t->errors + t->refused_unknown + t->refused_relay + t->refused_limit + t->auth_attempts > 0 ||
-           t->attempt_class != 0 || s->tls_facts != NULL;
+           t->attempt_class != 0 || (s->tls_facts != NULL && s->tls_facts->heard);
 }
 
 static bool is_wanted(const struct session *s)

@@ -34,9 +34,15 @@ static void begin_anew(struct session *s)
     s->esmtp = false;
 }
 
+/* Who connected to a port of tls_listen and said nothing (a port scan, a health check) did nothing wrong. */
+static void count_error(struct session *s)
+{
+    s->tally.errors += s->heard || s->tls_facts->heard ? 1 : 0;
+}
+
 static void fail(struct session *s)
 {
-    s->tally.errors++;
+    count_error(s);
     s->state = SESSION_CLOSING;
     s->linger = true;
     s->reason = "handshake failed";
@@ -66,7 +72,7 @@ void session_tls_step(struct session *s)
 
 void session_tls_timeout(struct session *s)
 {
-    s->tally.errors++;
+    count_error(s);
     session_end(s, "handshake_timeout");
 }
 

@@ -17,6 +17,7 @@ void tls_facts_read_records(struct tls_facts *facts, struct bytes in)
     uint8_t scratch[TLS_HELLO_MAX];
     struct bytes message;
 
+    facts->heard = true;
     if (tls_hello_find(in, scratch, &message) == TLS_HELLO_DONE)
         tls_facts_read(facts, message);
 }

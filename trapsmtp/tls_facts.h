@@ -14,6 +14,7 @@
 enum { TLS_NAME_MAX = 255 };
 
 struct tls_facts {
+    bool heard; /* the client sent something where its ClientHello was awaited */
     uint16_t version; /* 0x0301 = TLS 1.0 ... 0x0304 = TLS 1.3; 0: no handshake was finished */
     uint8_t name_len;
     char ja4[TLS_JA4_LEN + 1];  /* empty: no ClientHello, or one that cannot be read */

@@ -116,10 +116,13 @@ static void agree(struct tls_stream *stream)
 enum tls_result tls_handshake(struct tls_stream *stream)
 {
     ssize_t result;
+    int done;
 
     ERR_clear_error();
     errno = 0;
-    if (SSL_accept(stream->ssl) == 1) {
+    done = SSL_accept(stream->ssl);
+    stream->facts->heard = BIO_number_read(SSL_get_rbio(stream->ssl)) > 0;
+    if (done == 1) {
         stream->to_read = LOOP_READ;
         agree(stream);
         return TLS_DONE;

@@ -152,6 +152,10 @@ def test_stalls(build):
             assert clear(data) or data[:2] == b"\x16\x03", data
         assert time.monotonic() - start < 90
         assert record(it, "helo = ?", b"silent.example")[1] >= 1
+        connect(it.tls_port).close()  # a port scan
+        wait_for("its end", lambda: it.log().count('reason="handshake failed"') > 0)
+        said_something = 3  # two of those that wait, and the one that trickles
+        assert it.sql("hits", "SELECT count(*) FROM session WHERE helo = x''") == [(said_something,)], it.log()
         last = connect(it.tls_port)
         assert it.stop(p) == 0 and rest(last) == b""  # one in its handshake does not hold up the end
 
