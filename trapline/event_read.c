@@ -124,18 +124,23 @@ static bool read_bytes(struct reading *r, enum event_type type, const json_t *v,
     return true;
 }
 
+/* Takes the word off the end of the name. */
+static uint8_t take_flag(struct bytes *name, struct bytes word, uint8_t flag)
+{
+    if (name->n <= word.n || !bytes_eq(bytes_skip(*name, name->n - word.n), word))
+        return 0;
+    name->n -= word.n;
+    return flag;
+}
+
 static bool read_class(struct reading *r, enum event_type type, const json_t *v, void *at)
 {
-    static const struct bytes catchall = BYTES_INIT("+catchall");
     struct bytes name = json_is_string(v) ? text_of(v) : BYTES("");
-    uint8_t flags = 0;
+    uint8_t flags = take_flag(&name, BYTES("+observed"), RCPT_OBSERVED);
 
     (void)r;
     (void)type;
-    if (name.n > catchall.n && bytes_eq(bytes_skip(name, name.n - catchall.n), catchall)) {
-        name.n -= catchall.n;
-        flags = RCPT_CATCHALL;
-    }
+    flags |= take_flag(&name, BYTES("+catchall"), RCPT_CATCHALL);
     for (uint8_t k = RCPT_MINTED; k <= RCPT_GUESS; k++)
         if (bytes_eq(name, bytes_str(rcpt_class_name(k)))) {
             *(uint8_t *)at = k | flags;

@@ -57,8 +57,9 @@ static json_t *class_json(uint8_t klass)
 
     if (klass == 0)
         return NULL;
-    (void)snprintf(text, sizeof(text), "%s%s", rcpt_class_name(klass),
-                   (klass & RCPT_CATCHALL) != 0 ? "+catchall" : "");
+    (void)snprintf(text, sizeof(text), "%s%s%s", rcpt_class_name(klass),
+                   (klass & RCPT_CATCHALL) != 0 ? "+catchall" : "",
+                   (klass & RCPT_OBSERVED) != 0 ? "+observed" : "");
     return json_string(text);
 }
 

@@ -245,6 +245,8 @@ static enum trap_err append_hit(const struct hit *hit, void *arg)
         json_t *r = json_pack("{s:o, s:s}", "address", json_bytes(hit->rcpts[i].address), "class",
                               rcpt_class_name(hit->rcpts[i].klass));
 
+        if ((hit->rcpts[i].klass & RCPT_OBSERVED) != 0)
+            json_object_set_new(r, "observed", json_true());
         if (hit->rcpts[i].dsn.n > 0)
             json_object_set_new(r, "dsn", json_bytes(hit->rcpts[i].dsn));
         json_array_append_new(rcpts, r);

@@ -212,19 +212,13 @@ static enum trap_err give_addresses(const struct spamikaze *s, unsigned line, st
     return has(body, '@') ? s->fn(&c, s->arg) : TRAP_OK;
 }
 
-static size_t find_text(struct bytes in, struct bytes what)
-{
-    for (size_t i = 0; i + what.n <= in.n; i++)
-        if (bytes_has_iprefix(bytes_skip(in, i), what))
-            return i;
-    return in.n;
-}
-
+/* The word "for" and a path, on whatever line of the field. */
 static enum trap_err give_received(const struct spamikaze *s, unsigned line, struct bytes body)
 {
-    const size_t at = find_text(body, BYTES(" for <"));
-
-    return at == body.n ? TRAP_OK : give_addresses(s, line, bytes_skip(body, at + 5));
+    for (size_t i = 1; i < body.n; i++)
+        if (body.p[i - 1] <= ' ' && bytes_has_iprefix(bytes_skip(body, i), BYTES("for <")))
+            return give_addresses(s, line, bytes_skip(body, i + 4));
+    return TRAP_OK;
 }
 
 /* Cuts the next header field off, with the lines that continue it. False at the end of the header. */
