@@ -86,7 +86,7 @@ static const struct conf_key top_keys[] = {
         "How long it then takes mail that lists nobody, for you to look at."),
     KEY("delist_lockout", CONF_SPANS, NULL, 0, 3650 * MS_D, config, delist_lockout,
         "After the first, second, ... removal of an address within a year the listed cannot ask for the next "
-        "one themselves for so long; the last span counts for all later ones. Without this key: 1d, 7d, 30d."),
+        "one themselves for so long; the last span counts for all later ones. Without this key: 1d, 7d, 30d; \"0\" locks nothing."),
     KEY("never_list", CONF_PREFIXES, NULL, 0, 0, config, never_list,
         "Networks that are never listed: your own, your customers'. Special-use networks, proxy_from, "
         "xclient_from, xforward_from and trusted_proxies never are, anyway."),

@@ -168,7 +168,7 @@ def test_removal_lock(build):
         for act in (first["act"], again["act"]):
             it.run("revoke", str(act), "--why", "x")
         assert it.run("delist", "81.2.69.160", "--self-service", "--why", "asked").returncode == 0
-    with Installation(build, config="delist_lockout = {}\n") as it:
+    with Installation(build, config="delist_lockout = {\"0\"}\n") as it:
         for _ in range(3):
             it.run("delist", "81.2.69.160", "--self-service", "--why", "asked")
 
