@@ -32,13 +32,19 @@ uint32_t session_record_flags(const struct session *s)
            (t->refused_relay > 0 ? HIT_RELAY_PROBE : 0u);
 }
 
+/* A ClientHello, of whom it may tell something: not of our own front MX. */
+static bool has_hello(const struct session *s)
+{
+    return s->tls_facts != NULL && s->tls_facts->heard && !s->front;
+}
+
 /* Something that no row of a hit can say. */
 static bool has_news(const struct session *s)
 {
     const struct tally *t = &s->tally;
 
     return t->errors + t->refused_unknown + t->refused_relay + t->refused_limit + t->auth_attempts > 0 ||
-           t->attempt_class != 0 || (s->tls_facts != NULL && s->tls_facts->heard);
+           t->attempt_class != 0 || has_hello(s);
 }
 
 static bool is_wanted(const struct session *s)

@@ -352,5 +352,20 @@ def test_client_certificate_and_xclient(build):
         assert rows == [(bytes([127, 0, 0, 1]), TLS), (bytes([198, 51, 100, 7]), TLS), (bytes([198, 51, 100, 8]), 0)], rows
 
 
+def test_front_mx(build):
+    """Of a mail server in front the TLS is its own: neither a mark of its clients' hits nor a session record."""
+    with installation(build, 'xforward_from = {"127.0.0.1/32"}') as it:
+        it.start("trapsmtp")
+        s = starttls(it, helo="front.example")
+        s.expect("EHLO front.example", 250)
+        s.expect("XFORWARD ADDR=198.51.100.7 PROTO=ESMTP HELO=x.example", 250)
+        assert s.message("a@sender.example", [TRAP], BODY) == 250
+        s.expect("QUIT", 221)
+        assert s.reply()[0] == 0
+        wait_for("the end of the session", lambda: "reason=quit" in it.log())
+        assert it.sql("hits", "SELECT sender, flags & 2 FROM hit") == [(bytes([198, 51, 100, 7]), 0)]
+        assert "record=none" in it.log() and it.sql("hits", "SELECT count(*) FROM session") == [(0,)], it.log()
+
+
 if __name__ == "__main__":
     sys.exit(run_tests(globals()))
