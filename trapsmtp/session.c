@@ -150,6 +150,7 @@ void session_begin_record(struct session *s)
     s->tls_facts = NULL; /* under XCLIENT it was the proxy's */
     auth_list_free(&s->auths);
     s->tally = (struct tally){ .since = wall_now() };
+    s->heard = false;
     s->first_command_ms = UINT32_MAX;
 }
 

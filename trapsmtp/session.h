@@ -92,7 +92,7 @@ struct session {
     bool helo_fixed;    /* given by XCLIENT: EHLO does not replace it */
     bool greeted;       /* our greeting was given */
     bool front;         /* a front MX that passes on the mail of others: forward.h */
-    bool heard;         /* something was received */
+    bool heard;         /* something was received of the client that is on record */
     bool slow, dripping; /* tarpit.h */
     const char *reason; /* why it ends; a constant */
 

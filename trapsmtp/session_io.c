@@ -389,6 +389,8 @@ static void note_first_bytes(struct session *s)
     int unacknowledged = 0;
 
     s->heard = true;
+    if ((s->tally.flags & HIT_XCLIENT) != 0) /* the proxy's time, and its acknowledgement */
+        return;
     s->first_command_ms = ms < UINT32_MAX ? (uint32_t)ms : UINT32_MAX - 1;
     if (ioctl(s->fd, SIOCOUTQ, &unacknowledged) == 0 && unacknowledged > 0)
         session_note(s, HIT_EARLY_TALK);

@@ -37,7 +37,7 @@ static void begin_anew(struct session *s)
 /* Who connected to a port of tls_listen and said nothing (a port scan, a health check) did nothing wrong. */
 static void count_error(struct session *s)
 {
-    s->tally.errors += s->heard || s->tls_facts->heard ? 1 : 0;
+    s->tally.errors += s->tally.commands > 0 || s->tls_facts->heard ? 1 : 0;
 }
 
 static void fail(struct session *s)
