@@ -34,15 +34,16 @@ static bool is_stale(const struct client_limits *l, const struct client_count *c
     return c->key.len == 0 || (c->sessions == 0 && c->held == 0 && c->hour != l->hour);
 }
 
-/* Leaves the stale ones behind; a larger table when those that stay fill more than a third of it. */
+/* Leaves the stale ones behind. Those that stay fill a third of the table, or half of the largest. */
 static bool rebuild(struct client_limits *l)
 {
     struct client_count *v;
-    size_t live = 0, cap;
+    size_t live = 0, cap = CAP_FIRST;
 
     for (size_t i = 0; i < l->cap; i++)
         live += is_stale(l, &l->v[i]) ? 0 : 1;
-    cap = live * 3 > l->cap ? l->cap * 2 : l->cap;
+    while (cap < live * 3 && cap < 2 * (size_t)CLIENTS_MAX)
+        cap *= 2;
     v = calloc(cap, sizeof(*v));
     if (v == NULL)
         return false;
@@ -53,6 +54,7 @@ static bool rebuild(struct client_limits *l)
     l->v = v;
     l->cap = cap;
     l->used = live;
+    l->rebuilt = l->hour;
     return true;
 }
 
@@ -73,7 +75,7 @@ static struct client_count *entry(struct client_limits *l, struct prefix key)
         begin_hour(l, c);
         return c;
     }
-    if (l->used + 1 > l->cap / 4 * 3) {
+    if (l->used + 1 > l->cap / 4 * 3 || (l->used >= CLIENTS_MAX && l->rebuilt != l->hour)) {
         if (!rebuild(l))
             return NULL;
         c = place(l, l->v, l->cap, key);

@@ -5,7 +5,7 @@
  * Hours:   of the monotonic clock: a step of the wall clock neither opens nor closes a window.
  * Memory:  44 bytes a place, for clients with open sessions or messages in this hour; a quarter to two thirds
  *          of the places are free. Beyond CLIENTS_MAX further clients are not counted (they are served). The
- *          table is rebuilt without the stale ones when it fills up.
+ *          table is rebuilt without the stale ones when it fills up, and when there are so many once an hour.
  * Threads: loop only.
  * Tests:   tests/unit/trapsmtp/test_client_limits.c
  */
@@ -31,7 +31,7 @@ struct client_count {
 struct client_limits {
     struct client_count *v;
     size_t cap, used; /* cap is a power of two */
-    uint32_t hour;
+    uint32_t hour, rebuilt; /* the present one; that of the last rebuild */
     struct hash_key key; /* random: clients must not choose their places */
 };
 

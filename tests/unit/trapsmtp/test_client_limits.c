@@ -188,6 +188,27 @@ static void test_many(void **state)
     client_limits_free(&l);
 }
 
+/* More clients in an hour than are counted: the next hour counts again. */
+static void test_too_many(void **state)
+{
+    (void)state;
+    struct client_limits l;
+    const mono_t next = { noon.ms + 3600 * 1000 };
+    const struct ip one = ip_v4(198, 51, 100, 1);
+
+    assert_int_equal(client_limits_init(&l), TRAP_OK);
+    for (uint32_t i = 0; i < CLIENTS_MAX + 100; i++)
+        assert_true(client_limits_take(
+            &l, ip_v4((uint8_t)(i >> 24 | 10), (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i),
+            CLIENT_HITS, 1, noon));
+    assert_true(client_limits_take(&l, one, CLIENT_HITS, 1, noon));
+    assert_true(client_limits_take(&l, one, CLIENT_HITS, 1, noon)); /* not counted */
+    assert_true(client_limits_take(&l, one, CLIENT_HITS, 1, next));
+    assert_false(client_limits_take(&l, one, CLIENT_HITS, 1, next));
+    assert_true(l.used < 10 && l.cap < 10000);
+    client_limits_free(&l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -195,6 +216,7 @@ int main(void)
         cmocka_unit_test(test_ipv6_network),  cmocka_unit_test(test_ipv4_has_no_network),
         cmocka_unit_test(test_many_networks), cmocka_unit_test(test_held),
         cmocka_unit_test(test_hits_by_hour),  cmocka_unit_test(test_many),
+        cmocka_unit_test(test_too_many),
     };
 
     if (keyed_init() != TRAP_OK)
