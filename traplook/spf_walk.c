@@ -101,7 +101,7 @@ static void add_host(struct walk *w, struct step s)
 static void follow(struct walk *w, const struct spf_term *t, const struct step *from)
 {
     struct spf_walk *p = &w->public;
-    struct step s = { .depth = from->depth, .len4 = t->len4, .len6 = t->len6 };
+    struct step s = { .depth = from->depth };
 
     if (p->lookups == w->conf->spf_lookups_max) {
         p->broken = true;
@@ -116,6 +116,10 @@ static void follow(struct walk *w, const struct spf_term *t, const struct step *
         memcpy(s.name, from->name, sizeof(s.name));
     else if (dns_name_read(t->domain, s.name) != TRAP_OK)
         return;
+    if (t->kind == SPF_A || t->kind == SPF_MX) {
+        s.len4 = t->len4;
+        s.len6 = t->len6;
+    }
     if (t->kind == SPF_A) {
         add_host(w, s);
         return;

@@ -144,6 +144,14 @@ static bool is_recent(const struct load *load, wall_t at)
     return wall_diff(load->as_of, at).ms <= GUARD_AGE_MAX.ms;
 }
 
+/* IPv6 senders are known by their /64: of one with a guarded host in it nobody can say who it was. */
+static void widen_to_keys(struct prefix_set *set)
+{
+    for (size_t i = 0; i < set->n; i++)
+        if (!ip_is_v4(set->v[i].ip) && set->v[i].len > ip_key(set->v[i].ip).len)
+            set->v[i] = ip_key(set->v[i].ip);
+}
+
 /* What traplook resolved, and what that and the files amount to. */
 static enum trap_err load_providers(struct load *load, const struct acts_view *acts)
 {
@@ -155,6 +163,7 @@ static enum trap_err load_providers(struct load *load, const struct acts_view *a
     for (size_t i = 0; acts != NULL && i < acts->range_count && err == TRAP_OK; i++)
         if (is_recent(load, acts->ranges[i].at))
             err = prefix_set_add(set, acts->ranges[i].prefix);
+    widen_to_keys(set);
     l->guard_off = load->config->guard_off;
     l->guard_missing = !l->guard_off && (l->guard_missing || set->n == 0);
     if (!l->guard_missing || l->guard_why.text[0] != '\0')

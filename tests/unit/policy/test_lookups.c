@@ -53,7 +53,7 @@ static void test_guard(void **state)
     (void)state;
     scratch_begin(&s);
     lookup(&s, "provider:a.example", "spf=found ranges=45.1.0.0/16,2a00:1::/32", 0);
-    lookup(&s, "provider:b.example", "spf=found ranges=45.2.0.0/24", 0);
+    lookup(&s, "provider:b.example", "spf=found ranges=45.2.0.0/24,2a00:2:0:1::25", 0);
     lookup(&s, "provider:a.example", "spf=undecided", 100);
     lookup(&s, "provider:a.example", "spf=partial ranges=45.3.0.0/24", 200);
     lookup(&s, "provider:a.example", "spf=none", 300);
@@ -64,6 +64,8 @@ static void test_guard(void **state)
     assert_guards(&s, 0, "45.1.9.9", true);
     assert_guards(&s, 0, "2a00:1:2:3::/64", true);
     assert_guards(&s, 0, "45.2.0.9", true);
+    assert_guards(&s, 0, "2a00:2:0:1::/64", true); /* the whole key of a guarded host */
+    assert_guards(&s, 0, "2a00:2:0:2::/64", false);
     assert_guards(&s, 150, "45.1.9.9", true); /* no answer changes nothing */
     assert_guards(&s, 150, "45.3.0.9", false);
     assert_guards(&s, 250, "45.3.0.9", true); /* parts are added */
