@@ -45,6 +45,7 @@ int verb_harvester(struct cli *cli);
 int verb_import(struct cli *cli);
 int verb_init(struct cli *cli);
 int verb_keys(struct cli *cli);
+int verb_look(struct cli *cli);
 int verb_policy(struct cli *cli);
 int verb_postmaster(struct cli *cli);
 int verb_rebuild(struct cli *cli);

@@ -68,6 +68,11 @@ const struct verb verbs[] = {
       "could steer a terminal\n"
       "as \\xHH. `remove --from`: all that one client sent.\n",
       verb_postmaster },
+    { "look", "[IP|DOMAIN] [--now] [--json]", "What the DNS says of an address or a mail provider.",
+      "What traplook wrote down: reverse name, HELO, whitelist, country and network; of a provider the networks that its "
+      "SPF record names.\n"
+      "Without a word: the guard and all providers. --now: asks about the address, whenever it was asked last.\n",
+      verb_look },
     { "trap",
       "add ADDRESS|DOMAIN CLASS [--condition TIME] [--observe TIME] | import FILE [--class CLASS] [--except FILE]... "
       "[--form list|csv|sql] [--dry-run] [--partial] | retire ADDRESS|DOMAIN | taint ADDRESS|DOMAIN --why TEXT | "

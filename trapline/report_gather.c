@@ -64,6 +64,8 @@ static json_t *harvester_verdict(const struct conf_zone *z, const struct conf_po
     json_object_set_new(o, "addresses", json_integer(v->addresses));
     json_object_set_new(o, "addresses_needed", json_integer(p->harvester_addresses_min));
     json_object_set_new(o, "last_visit", json_wall(v->last_visit));
+    if (v->held_until.us != 0)
+        json_object_set_new(o, "held_until", json_wall(v->held_until));
     return o;
 }
 

@@ -57,6 +57,9 @@ static void print_zones(const json_t *zones)
                 number(z, "addresses_needed"),
                 text(z, "last_visit")[0] == '\0' ? "none" : text(z, "last_visit"));
         print_times(z);
+        if (text(z, "held_until")[0] != '\0' && strcmp(text(z, "state"), "delayed") == 0)
+            printf("      held until %s: nobody knows yet whether it is a search engine's crawler\n",
+                   text(z, "held_until"));
         if (json_object_get(z, "kept_off_by") != NULL)
             printf("      kept off by the list \"%s\", entry %s\n", text(z, "kept_off_by"),
                    text(z, "kept_off_entry"));

@@ -2,6 +2,8 @@
  * it. */
 #include "report.h"
 
+#include "look_report.h"
+
 #include <base/daemon.h>
 
 #include <stdio.h>
@@ -12,19 +14,25 @@ static int explain_ip(struct cli *cli, struct home *h, struct prefix key)
     json_t *sender = report_sender(h, key, &code);
     json_t *harvester = sender == NULL ? NULL : report_harvester(h, key, &code);
     const char *special = special_use_name(key.ip);
+    enum trap_err err = TRAP_OK;
+    json_t *lookup = harvester == NULL ? NULL : look_report_key(h, key, &err);
 
-    if (harvester == NULL) {
+    if (lookup == NULL) {
         json_decref(sender);
-        return code;
+        json_decref(harvester);
+        return err == TRAP_OK ? code : cli_fail(daemon_exit_code(err), "cannot read the store (%s)", err_name(err));
     }
     if (cli->json)
-        return cli_json(json_pack("{s:o, s:s?, s:o, s:o}", "key", json_prefix(key), "special_use", special,
-                                  "sender", sender, "harvester", harvester));
+        return cli_json(json_pack("{s:o, s:s?, s:o, s:o, s:o}", "key", json_prefix(key), "special_use",
+                                  special, "lookup", lookup, "sender", sender, "harvester", harvester));
     if (special != NULL)
         printf("This is special-use space (%s): it is never listed.\n\n", special);
+    look_print_key(lookup);
+    putchar('\n');
     report_print_sender(sender);
     putchar('\n');
     report_print_harvester(harvester);
+    json_decref(lookup);
     json_decref(sender);
     json_decref(harvester);
     return 0;

@@ -1,5 +1,6 @@
 /* verb_status.c - `trapline status`: what runs, what is on record, what is folded, what is published. */
 #include "home.h"
+#include "look_report.h"
 #include "ready.h"
 
 #include <base/daemon.h>
@@ -15,18 +16,16 @@
 #include <dirent.h>
 #include <stdio.h>
 
-/* A daemon writes its pid into the lock file of the database it writes. Trying the lock itself could make a
- * daemon's start fail. */
-static bool daemon_runs(const struct home *h, enum store_file f, const char *program)
+/* A daemon writes its pid into the lock file of the database it writes, traplook into one of its own. Trying the
+ * lock itself could make a daemon's start fail. */
+static bool daemon_runs(const struct home *h, const char *lock, const char *program)
 {
     struct buf text;
-    char name[64], path[PATH_TEXT_MAX];
+    char path[PATH_TEXT_MAX];
     uint32_t pid = 0;
     bool runs = false;
 
-    (void)snprintf(name, sizeof(name), "%.*s.lock", (int)strcspn(store_file_name(f), "."),
-                   store_file_name(f));
-    config_state_path(h->config, name, path);
+    config_state_path(h->config, lock, path);
     if (file_slurp(path, 64, &text, NULL) != TRAP_OK)
         return false;
     if (num_u32(bytes_take(buf_bytes(&text), bytes_find(buf_bytes(&text), '\n')), 1, UINT32_MAX, &pid) ==
@@ -44,18 +43,19 @@ static bool daemon_runs(const struct home *h, enum store_file f, const char *pro
 static json_t *gather_daemons(const struct home *h)
 {
     static const struct {
-        const char *name;
-        enum store_file file;
+        const char *name, *lock;
     } daemons[] = {
-        { "trapweb", STORE_VISITS },
-        { "trapsmtp", STORE_HITS },
-        { "trapexport", STORE_DERIVED },
+        { "trapweb", "visits.lock" },
+        { "trapsmtp", "hits.lock" },
+        { "trapexport", "derived.lock" },
+        { "traplook", "look.lock" },
     };
+    const size_t n = sizeof(daemons) / sizeof(daemons[0]) - (h->config->look.on ? 0 : 1);
     json_t *list = json_array();
 
-    for (size_t i = 0; i < sizeof(daemons) / sizeof(daemons[0]); i++)
+    for (size_t i = 0; i < n; i++)
         json_array_append_new(list, json_pack("{s:s, s:b}", "name", daemons[i].name, "running",
-                                              daemon_runs(h, daemons[i].file, daemons[i].name)));
+                                              daemon_runs(h, daemons[i].lock, daemons[i].name)));
     return list;
 }
 
@@ -189,6 +189,8 @@ static enum trap_err gather(struct home *h, json_t *doc)
     if (err == TRAP_OK)
         err = gather_newest(h, doc);
     if (err == TRAP_OK)
+        json_object_set_new(doc, "guard", look_report_guard(h, &err));
+    if (err == TRAP_OK)
         err = gather_zones(h, zones);
     if (err != TRAP_OK)
         return err;
@@ -244,6 +246,7 @@ static void print_text(const json_t *doc)
     o = json_object_get(doc, "samples");
     printf("samples   %lld kept, %lld bytes\n", (long long)json_integer_value(json_object_get(o, "kept")),
            (long long)json_integer_value(json_object_get(o, "file_bytes")));
+    look_print_guard(json_object_get(doc, "guard"));
     if (published == NULL)
         puts("published nothing yet");
     else

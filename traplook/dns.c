@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <sys/time.h>
 
-enum { SOCKETS_MAX = 64, EDNS_BYTES = 1232, LAST_WAIT_MS = 1000, DNS_CLASS_IN = 1 };
+enum { SOCKETS_MAX = 64, DROPPED_MAX = 2, EDNS_BYTES = 1232, LAST_WAIT_MS = 1000, DNS_CLASS_IN = 1 };
 
 struct socket {
     struct dns *dns;
@@ -20,6 +20,7 @@ struct query {
     enum dns_type type;
     dns_fn *fn;
     void *arg;
+    unsigned dropped;
     char name[DNS_NAME_TEXT_MAX];
 };
 struct dns {
@@ -102,6 +103,24 @@ static void on_state(void *arg, ares_socket_t fd, int readable, int writable)
 
 /* ---- questions ---- */
 
+static void put_in_line(struct dns *d, struct query *q)
+{
+    q->next = NULL;
+    *d->end = q;
+    d->end = &q->next;
+}
+
+/* When a server ends a TCP connection, c-ares gives up all that it was asked, also over UDP: such a question is put
+ * again. */
+static bool was_dropped(struct query *q, int status)
+{
+    if (status != ARES_ECONNREFUSED || q->dns->closing || q->dropped == DROPPED_MAX)
+        return false;
+    q->dropped++;
+    put_in_line(q->dns, q);
+    return true;
+}
+
 static void on_answer(void *arg, int status, int timeouts, unsigned char *message, int len)
 {
     struct query *q = arg;
@@ -110,6 +129,8 @@ static void on_answer(void *arg, int status, int timeouts, unsigned char *messag
 
     (void)timeouts;
     d->under_way--;
+    if (was_dropped(q, status))
+        return;
     if (!d->closing) {
         dns_answer_read(q->type, status, message, len, &a);
         d->stats.found += a.result == DNS_FOUND;
@@ -163,8 +184,7 @@ enum trap_err dns_ask(struct dns *d, enum dns_type type, const char *name, dns_f
     q->fn = fn;
     q->arg = arg;
     memcpy(q->name, name, n + 1);
-    *d->end = q;
-    d->end = &q->next;
+    put_in_line(d, q);
     return TRAP_OK;
 }
 

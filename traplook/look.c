@@ -8,6 +8,7 @@
 #include <base/file.h>
 #include <base/log.h>
 #include <base/loop.h>
+#include <store/hit_log.h>
 #include <store/lookup.h>
 
 #include <signal.h>
@@ -132,4 +133,67 @@ void look_free(struct look **look)
         file_unlock(l->lock_fd);
     free(l);
     *look = NULL;
+}
+
+/* ---- one address ---- */
+
+static void on_asked(void *arg, struct address *a)
+{
+    struct look *l = arg;
+
+    (void)a;
+    loop_stop(l->env.loop);
+}
+
+static enum trap_err take_helo(const struct hit *h, void *arg)
+{
+    struct address_ask *ask = arg;
+
+    if (h->helo.n < sizeof(ask->helo) && bytes_find(h->helo, '\0') == h->helo.n)
+        memcpy(ask->helo, h->helo.p, h->helo.n);
+    return TRAP_OK;
+}
+
+static enum trap_err ask_one(struct look *l, const struct address_ask *ask, struct err_text *why)
+{
+    struct look_env *env = &l->env;
+    struct address *a = NULL;
+    enum trap_err err = store_open(l->config->state_dir, STORE_ACTS, STORE_WRITE, &env->acts, why);
+
+    if (err != TRAP_OK)
+        return err;
+    err_text_set(why, "no memory, or no event loop");
+    err = loop_new(&env->loop);
+    if (err == TRAP_OK)
+        err = dns_new(&l->config->look, env->loop, &env->dns, why);
+    if (err == TRAP_OK)
+        err = geo_new(l->config, &env->geo);
+    if (err == TRAP_OK)
+        err = address_start(env, ask, on_asked, l, &a);
+    if (err == TRAP_OK)
+        loop_run(env->loop); /* ends with the answers: each question has a time limit */
+    return err;
+}
+
+enum trap_err look_ask(const struct config *c, struct ip ip, struct err_text *why)
+{
+    struct address_ask ask = { .ip = ip, .sender = true, .harvester = true };
+    struct look *l = calloc(1, sizeof(*l));
+    struct store_db *hits = NULL;
+    enum trap_err err = TRAP_ENOMEM;
+
+    err_text_set(why, "no memory");
+    if (l != NULL) {
+        l->config = c;
+        l->env.config = c;
+        l->lock_fd = -1;
+        err = store_open(c->state_dir, STORE_HITS, STORE_READ, &hits, why);
+    }
+    if (err == TRAP_OK)
+        err = hit_by_sender(hits, (struct prefix){ ip, 128 }, 1, take_helo, &ask);
+    if (err == TRAP_OK)
+        err = ask_one(l, &ask, why);
+    store_close(&hits);
+    look_free(&l);
+    return err;
 }

@@ -17,4 +17,8 @@ TRAP_NODISCARD enum trap_err look_new(const struct config *c, int signal_fd, str
 void look_run(struct look *l);
 void look_free(struct look **l);
 
+/* `traplook --ask IP`: one address, whenever it was asked last, as a sender and as a harvester; beside a running
+ * traplook. */
+TRAP_NODISCARD enum trap_err look_ask(const struct config *c, struct ip ip, struct err_text *why);
+
 #endif

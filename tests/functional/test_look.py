@@ -79,6 +79,19 @@ def test_look(build):
         assert "kept_off_by" not in zones("66.249.66.2")["harvester"]
         assert zones("66.249.66.1")["harvester"]["state"] == "listed", zones("66.249.66.1")  # but for the list
 
+        # What an operator sees.
+        doc = t.json("explain", "45.83.10.2")["lookup"]
+        assert doc["form"] == "generic" and doc["at"].endswith("Z"), doc
+        assert t.json("look", "2a02:44::1")["lookup"]["name"] == "six.sender.example"
+        assert t.json("explain", "2a02:44::1")["lookup"]["name"] == "six.sender.example"
+        assert t.json("look", "45.83.10.200")["lookup"] is None
+        text = t.run("explain", "45.83.10.1").stdout.decode()
+        assert "reverse name confirmed: mail.sender.example" in text and "whitelist: listed, score 3" in text, text
+        assert {"name": "traplook", "running": True} in t.json("status")["daemons"]
+        assert t.json("look", "45.83.10.3", "--now")["lookup"]["reverse"] == "unconfirmed" and len(lookups(t, "45.83.10.3")) == 2
+        for words in (("look", "--now"), ("look", "no such"), ("look", "a.example", "--now")):
+            assert t.run(*words, check=False).returncode == 64, words
+
         # Once a day: more mail asks nothing, nor does a restart.
         before = len(lookups(t))
         assert t.mail(harvested[0], client="45.83.10.4", helo="x.example") == 250

@@ -30,7 +30,7 @@ def too_wide(n):
     return n.prefixlen < (16 if n.version == 4 else 32)
 
 
-def zone_lines(t, family):
+def zone_lines(t):
     found = []
     for path in (t.dir / "zones" / "current").iterdir():
         if path.is_file() and path.name.startswith("bl.trap.test"):
@@ -55,10 +55,10 @@ def test_every_range(build):
         senders = [str(n[n.num_addresses // 2]) for n in ranges]
         for ip in senders + ["45.83.10.1", "2a0f:1::1"]:
             assert t.mail("sales@trap.test", client=ip) == 250
-        wait_for("the stranger is listed", lambda: any("45.83.10.1" in line for line in zone_lines(t, 4)), 60)
+        wait_for("the stranger is listed", lambda: any("45.83.10.1" in line for line in zone_lines(t)), 60)
         wait_for("all saves", lambda: t.sql("published", "SELECT count(DISTINCT prefix) FROM change WHERE CAST(reason AS TEXT) LIKE 'guard %'")[0][0] >=
                  len({ip if ":" not in ip else str(ipaddress.ip_network(ip + "/64", strict=False)) for ip in senders}), 60)
-        listed = [line.split(" ")[0] for line in zone_lines(t, 4) if line[:1].isdigit()]
+        listed = [line.split(" ")[0] for line in zone_lines(t) if line[:1].isdigit()]
         assert [p for p in listed if not p.startswith(("127.", "45.83.10.1", "2a0f:1:", "0", "2.0.0.127"))] == [], listed
         doc = t.json("explain", senders[0])["sender"]["zones"][0]
         assert doc["kept_off_by"] == "guard" and doc["state"] == "listed", doc
@@ -117,7 +117,7 @@ def test_what_spf_says(build):
         table[(domain, "TXT")] = root
         table.update(more)
     server = Faulty(lambda name, kind, tcp: table.get((name, kind), 3))
-    with installation(build, server.port, 'timeout = "300ms"  tries = 2', providers="".join(d + "\n" for d in CASES)) as t:
+    with installation(build, server.port, 'timeout = "1500ms"  tries = 2', providers="".join(d + "\n" for d in CASES)) as t:
         try:
             t.start("traplook")
             for domain, (_, _, words, ranges) in CASES.items():
@@ -126,7 +126,7 @@ def test_what_spf_says(build):
                 want = None if ranges is None else {ipaddress.ip_network(r) for r in ranges.split(",")}
                 have = None if "ranges" not in got else {ipaddress.ip_network(r) for r in got["ranges"].split(",")}
                 assert have == want, (domain, got)
-            assert server.count("silent.example") == 2 and server.count("itself.example") == 1
+            assert 2 <= server.count("silent.example") <= 6 and server.count("itself.example") == 1
             # A restart does not ask again what was answered.
             asked = len(server.asked)
             t.stop(t.processes[0])
@@ -149,18 +149,17 @@ def test_guard_missing(build):
             assert t.mail("sales@trap.test", client="45.83.10.1") == 250
             wait_for("the guard is missed", lambda: "export.guard.missing" in (t.top / "log").read_text())
             assert t.sql("published", "SELECT count(*) FROM change WHERE kind = 1")[0][0] == 0
-            assert "guard" in t.json("status") and t.json("status")["guard"]["state"] == "missing"
-            answers["big.example"] = spf("v=spf1 ip4:45.84.0.0/16 -all")
+            assert t.json("status")["guard"]["state"] == "missing"
             t.stop(t.processes[2])
-            with_acts = t.sql("acts", "SELECT count(*) FROM act")[0][0]
-            server_conf = t.conf.read_text().replace("big.example", "big.example")
-            t.conf.write_text(server_conf + "")
             (t.top / "providers").write_text("big.example\nother.example\n")
             answers["other.example"] = spf("v=spf1 ip4:45.85.0.0/16 -all")
             t.start("traplook")
             assert wait_lookup(t, "provider:other.example")["spf"] == "found"
-            wait_for("the stranger is listed", lambda: any("45.83.10.1" in line for line in zone_lines(t, 4)), 30)
-            assert t.json("status")["guard"]["state"] == "on" and with_acts > 0
+            wait_for("the stranger is listed", lambda: any("45.83.10.1" in line for line in zone_lines(t)), 30)
+            doc = t.json("look")
+            assert doc["guard"]["state"] == "on" and doc["guard"]["networks"] == 1, doc
+            assert [(p["provider"], p["spf"]) for p in doc["providers"]] == [("big.example", "undecided"), ("other.example", "found")]
+            assert b"45.85.0.0/16" in t.run("look", "other.example").stdout
         finally:
             server.close()
 
