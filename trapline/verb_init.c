@@ -117,10 +117,15 @@ static void config_text(struct buf *b, const struct init *in)
                        "Off: only for trying.\nguard = \"off\"\n\n");
     else
         buf_add_str(
-            b, "# The guard keeps the outbound servers of big mail providers off the senders zones. Name "
-               "files with their networks, one\n"
-               "# CIDR a line, not older than 7 days; while there are none, no senders zone is published.\n"
-               "guard = \"on\"\nguard_files = {}\n\n");
+            b, "# The guard keeps the outbound servers of big mail providers off the senders zones. traplook resolves their "
+               "networks by their\n"
+               "# SPF records; files with more of them may be named, one CIDR a line, not older than 7 days. While there are "
+               "none, no\n"
+               "# senders zone is published.\n"
+               "guard = \"on\"\nguard_files = {}\n\n"
+               "# Asks the resolvers of the system; one on this machine that validates DNSSEC is best: resolvers = "
+               "{\"127.0.0.1:53\"}.\n"
+               "look { lookups = \"on\" }\n\n");
     buf_addf(
         b,
         "policy \"standard\" { preset = \"standard\" }\n\n"

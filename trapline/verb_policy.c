@@ -61,12 +61,16 @@ static int list(const struct cli *cli, const struct config *c)
 
 static int show(const struct cli *cli, const struct config *c, const char *name)
 {
-    const struct conf_policy *p = config_policy(c, name);
+    const struct conf_policy *named = config_policy(c, name);
+    struct conf_policy own;
+    const struct conf_policy *const p = named == NULL ? NULL : &own;
     struct buf text;
     const char *out;
 
     if (p == NULL)
         return cli_fail(EXIT_USAGE, "there is no policy \"%s\"; `trapline policy list` names them", cli_text(bytes_str(name)));
+    own = *named;
+    own.guard_off = c->guard_off; /* also of a preset that no zone uses */
     buf_init(&text, POLICY_BYTES_MAX);
     if (cli->json)
         policy_json(p, &text);

@@ -360,6 +360,26 @@ static enum trap_err check_export(const struct check *k)
     return TRAP_OK;
 }
 
+/* What is published is what runs: whether there is a guard is part of every policy. */
+static void copy_guard(const struct config *c)
+{
+    for (size_t i = 0; i < c->policy_count; i++)
+        c->policies[i].guard_off = c->guard_off;
+}
+
+enum { RESOLVERS_MAX = 8 };
+static enum trap_err check_look(const struct check *k)
+{
+    if (k->c->look.resolvers.n > RESOLVERS_MAX)
+        FAIL(k, conf_line(k->r, "look", 0, "resolvers"), "look.resolvers: more than %d; name those that are near",
+             RESOLVERS_MAX);
+    for (size_t i = 0; i < k->c->look.resolvers.n; i++)
+        if (k->c->look.resolvers.v[i].port == 0)
+            FAIL(k, conf_line(k->r, "look", 0, "resolvers"),
+                 "look.resolvers: port 0 is none; allowed: IP:PORT like \"127.0.0.1:53\"");
+    return TRAP_OK;
+}
+
 enum trap_err conf_check(struct config *c, const struct conf_reader *r, int *line_out, struct err_text *why)
 {
     const struct check k = { c, r, line_out, why };
@@ -392,5 +412,9 @@ enum trap_err conf_check(struct config *c, const struct conf_reader *r, int *lin
         err = default_lockout(&k);
     if (err == TRAP_OK)
         err = check_export(&k);
+    if (err == TRAP_OK)
+        err = check_look(&k);
+    if (err == TRAP_OK)
+        copy_guard(c);
     return err;
 }

@@ -76,6 +76,7 @@ static void add_networks(const struct conf_policy *p, struct buf *out)
 void policy_json(const struct conf_policy *p, struct buf *out)
 {
     buf_addf(out, "{\n  \"policy\": \"%s\",\n  \"preset\": \"%s\",\n", p->name, p->preset);
+    buf_addf(out, "  \"guard\": \"%s\",\n", p->guard_off ? "off" : "on");
     add_weights(p, out);
     add_conditions(p, out);
     add_harvesters(p, out);

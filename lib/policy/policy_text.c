@@ -121,9 +121,12 @@ void policy_text(const struct conf_policy *p, struct buf *out)
     if (p->submissions)
         buf_add_str(out, "\nA trusted person may submit an address or a network, with a reason and an end; it is "
                          "listed until then, without evidence of ours.\n");
-    buf_add_str(out, "\nNever listed: special-use addresses (IANA), the operator's never-list, the ranges of "
-                     "guarded mail providers, and what "
-                     "an operator allowed.\nAll that counts is evidence on record; asking for removal makes "
+    buf_add_str(out, p->guard_off
+                         ? "\nNever listed: special-use addresses (IANA), the operator's never-list, and what an operator "
+                           "allowed. The guard over big mail providers is off: their addresses can be listed.\n"
+                         : "\nNever listed: special-use addresses (IANA), the operator's never-list, the ranges of guarded "
+                           "mail providers, and what an operator allowed.\n");
+    buf_add_str(out, "All that counts is evidence on record; asking for removal makes "
                      "evidence up to that moment "
                      "not count any more.\n");
 }

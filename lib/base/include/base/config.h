@@ -141,6 +141,7 @@ struct conf_policy {
     uint32_t weight_milli[WEIGHT_CLASSES];
     span_t visit_age_max;            /* harvesters block */
     uint32_t harvester_senders_min, harvester_addresses_min; /* either is enough */
+    bool guard_off;                  /* the configuration's own: part of what is published */
     struct conf_escalations escalate;
     bool submissions;                /* acts `submit` list */
 };
