@@ -32,34 +32,33 @@ uint32_t session_record_flags(const struct session *s)
            (t->refused_relay > 0 ? HIT_RELAY_PROBE : 0u);
 }
 
-/* A ClientHello, of whom it may tell something: not of our own front MX. */
-static bool has_hello(const struct session *s)
+/* Something that was refused, or not finished. */
+static bool broke_a_rule(const struct tally *t)
 {
-    return s->tls_facts != NULL && s->tls_facts->heard && !s->front;
+    return t->errors + t->refused_unknown + t->refused_relay + t->refused_limit + t->auth_attempts > 0 ||
+           t->attempt_class != 0;
 }
 
-/* Something that no row of a hit can say. */
-static bool has_news(const struct session *s)
+static bool said_hello(const struct session *s)
 {
-    const struct tally *t = &s->tally;
-
-    return t->errors + t->refused_unknown + t->refused_relay + t->refused_limit + t->auth_attempts > 0 ||
-           t->attempt_class != 0 || has_hello(s);
+    return s->tls_facts != NULL && s->tls_facts->heard;
 }
 
 static bool is_wanted(const struct session *s)
 {
     const struct tally *t = &s->tally;
 
-    if (has_news(s))
+    if (broke_a_rule(t))
         return true;
     if (s->reason == NULL || s->front) /* what is said before XCLIENT, or by our own front MX */
         return false;
+    if (t->roles > 0 && t->hits == 0) /* mail for people */
+        return false;
+    if (said_hello(s)) /* its fingerprint is in no row of a hit */
+        return true;
     if (!s->heard && t->commands == 0)
         return false;
-    if (t->rows > 0)
-        return (session_record_flags(s) & ~t->flags_on_record) != 0;
-    return t->roles == 0;
+    return t->rows == 0 || (session_record_flags(s) & ~t->flags_on_record) != 0;
 }
 
 static bool is_own_name(struct bytes name, const void *arg)

@@ -352,6 +352,20 @@ def test_client_certificate_and_xclient(build):
         assert rows == [(bytes([127, 0, 0, 1]), TLS), (bytes([198, 51, 100, 7]), TLS), (bytes([198, 51, 100, 8]), 0)], rows
 
 
+def test_no_record_for_people(build):
+    """TLS makes nobody suspect who only writes to postmaster; and a proxy's TLS is its own."""
+    with installation(build) as it:
+        it.start("trapsmtp")
+        deliver(starttls(it), to="postmaster@old.example")
+        s = starttls(it)
+        s.expect("EHLO proxy.example", 250)
+        s.expect("XCLIENT ADDR=198.51.100.7", 220)
+        deliver(s, to="abuse@old.example", helo="people.example")
+        wait_for("the end of the last session", lambda: "helo=people.example" in it.log())
+        deliver(starttls(it), helo="trap.example")
+        assert wait_for("a record", lambda: it.sql("hits", "SELECT helo FROM session")) == [(b"trap.example",)]
+
+
 def test_front_mx(build):
     """Of a mail server in front the TLS is its own: neither a mark of its clients' hits nor a session record."""
     with installation(build, 'xforward_from = {"127.0.0.1/32"}') as it:
