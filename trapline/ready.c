@@ -9,6 +9,7 @@
 #include <store/trapdir.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdarg.h>
@@ -59,10 +60,14 @@ static void look_at_keys(const struct config *c, struct ready *r)
         struct err_text why = { "" };
 
         config_state_path(c, names[i], path);
-        if (keyring_read(path, &keys, &why) == TRAP_OK)
-            keyring_wipe(&keys);
-        else
+        if (keyring_read(path, &keys, &why) != TRAP_OK) {
             add(r->problems, "%s", why.text);
+            continue;
+        }
+        if (keys.has_node && keys.node_id != c->node_id)
+            add(r->problems, "node_id: %s is of node %u, and node_id is %u, which never changes", path,
+                keys.node_id, c->node_id);
+        keyring_wipe(&keys);
     }
 }
 
@@ -148,21 +153,50 @@ static void look_at_traps(const struct config *c, struct ready *r)
         add(r->problems, "trap_file: %s", why.text);
 }
 
+/* The folder of a path must be there already: only its last part is made. Returns the errno, 0 when fine. */
+static int look_at_folder(const char *path, char folder[PATH_TEXT_MAX])
+{
+    const char *name = strrchr(path, '/');
+
+    (void)snprintf(folder, PATH_TEXT_MAX, "%.*s", name == path ? 1 : (int)(name - path), path);
+    return faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) == -1 ? errno : 0;
+}
+
 static void look_at_socketmap(const struct config *c, struct ready *r)
 {
-    const char *path = c->smtp.socketmap_listen, *name = strrchr(path, '/');
+    const char *path = c->smtp.socketmap_listen;
     char folder[PATH_TEXT_MAX];
+    int problem;
 
-    if (path[0] != '/' || name == path)
+    if (path[0] != '/')
         return;
-    (void)snprintf(folder, sizeof(folder), "%.*s", (int)(name - path), path);
-    if (access(folder, W_OK | X_OK) == -1)
+    problem = look_at_folder(path, folder);
+    if (problem != 0)
         add(r->problems,
             "smtp.socketmap_listen: the folder %s: %s; make it, owned by the user of the daemons", folder,
-            strerror(errno));
+            strerror(problem));
     if (c->smtp.socketmap_group[0] != '\0' && getgrnam(c->smtp.socketmap_group) == NULL)
         add(r->problems, "smtp.socketmap_group: there is no group \"%s\" on this machine",
             c->smtp.socketmap_group);
+}
+
+static void look_at_zones(const struct config *c, struct ready *r)
+{
+    char folder[PATH_TEXT_MAX];
+    int problem = faccessat(AT_FDCWD, c->export.dir, W_OK | X_OK, AT_EACCESS) == -1 ? errno : 0;
+
+    if (problem == ENOENT) /* trapexport makes it */
+        problem = look_at_folder(c->export.dir, folder);
+    if (problem != 0)
+        add(r->problems,
+            "export.dir: %s: %s; it or its folder must be there, owned by the user of the daemons",
+            c->export.dir, strerror(problem));
+}
+
+static void look_at_listeners(const struct config *c, struct ready *r)
+{
+    if (c->smtp.listen.n + c->smtp.tls_listen.n + c->smtp.proxy_listen.n == 0)
+        add(r->notes, "smtp: there is no listen, tls_listen or proxy_listen, so no mail is taken");
 }
 
 static void look_at_disk(const struct config *c, struct ready *r)
@@ -194,6 +228,8 @@ void ready_look(const struct config *c, wall_t now, struct ready *out)
     look_at_guard(c, now, out);
     look_at_traps(c, out);
     look_at_socketmap(c, out);
+    look_at_zones(c, out);
+    look_at_listeners(c, out);
     look_at_disk(c, out);
 }
 

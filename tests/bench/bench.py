@@ -115,18 +115,18 @@ def _(rounds):
 
 
 def main():
-    words, rounds = sys.argv[3:], 5
+    words, rounds = sys.argv[3:], "5"
     if "--rounds" in words:
         at = words.index("--rounds")
-        rounds = int(words[at + 1])
+        rounds = (words[at + 1:at + 2] or [""])[0]
         del words[at:at + 2]
     areas = {area for area, _ in ROWS.values()}
-    if any(w not in areas and w not in ROWS for w in words):
+    if not rounds.isdigit() or int(rounds) == 0 or any(w not in areas and w not in ROWS for w in words):
         sys.exit(f"usage: script/bench [{'|'.join(sorted(areas))}|ROW]... [--rounds N]\nrows: {' '.join(ROWS)}")
     for name, (area, measure) in ROWS.items():
         if not words or area in words or name in words:
             try:
-                measure(rounds)
+                measure(int(rounds))
             except FileNotFoundError as e:
                 print(f"{name} not measured: {e}", flush=True)
 

@@ -104,10 +104,33 @@ def test_files_and_names(build):
         problems(it, ("folder", f"{it.dir}/no"), ("group", no_group))
         it.conf.write_text(good.replace("smtp {", 'smtp { tls_listen = {"127.0.0.1:1465"}'))
         problems(it, ("tls_listen", "keys tls"))
+        it.conf.write_text(good.replace(f"{it.dir}/zones", "/no/such/zones"))
+        problems(it, ("export.dir", "/no/such/zones", "No such file"))
+        it.conf.write_text(good.replace("node_id = 1", "node_id = 2"))
+        problems(it, ("web.key", "of node 1", "node_id is 2"))
+        it.conf.write_text(good.replace(f'smtp {{ listen = {{"127.0.0.1:{it.smtp_port}"}}', "smtp {"))
+        assert "so no mail is taken" in check(it)[1]
+        shutil.rmtree(it.dir / "zones")  # trapexport makes it
         it.conf.write_text(good)
+        assert check(it)[0] == 0
         (it.dir / "keys/master.key").chmod(0o640)
         (it.dir / "keys/web.key").unlink()
         problems(it, ("master.key", "chmod 600"), ("web.key", "No such file"))
+
+
+def test_root_looks_as_owner(build):
+    """What root could write to and the daemons could not."""
+    if os.getuid() != 0:
+        return
+    with Installation(build) as it:
+        subprocess.run(["chown", "-R", "nobody", str(it.dir)], check=True)
+        (it.top / "spool").mkdir(mode=0o755)
+        it.conf.write_text(it.conf.read_text().replace("smtp {", f'smtp {{ socketmap_listen = "{it.top}/spool/map"'))
+        problems(it, ("socketmap_listen", f"{it.top}/spool", "Permission denied"))
+        os.chown(it.top / "spool", pwd.getpwnam("nobody").pw_uid, -1)
+        assert check(it)[0] == 0
+        os.chown(it.dir / "zones", 0, 0)
+        problems(it, ("export.dir", "Permission denied"))
 
 
 def test_disk(build):
