@@ -46,6 +46,7 @@ static enum step decide(struct session *s, const struct smtp_path *path, const s
                         const struct recipient *r)
 {
     const bool refused = r->kind == RECIPIENT_UNKNOWN || r->kind == RECIPIENT_FOREIGN;
+    const uint32_t marks = s->message->flags;
     const enum message_add added =
         message_add_rcpt(s->message, path, r->domain, r->kind == RECIPIENT_TRAP ? r->klass : 0);
 
@@ -56,8 +57,10 @@ static enum step decide(struct session *s, const struct smtp_path *path, const s
     }
     if (!refused)
         return accept_recipient(s, path, r, added == MESSAGE_TWICE);
-    if (added == MESSAGE_ADDED)
+    if (added == MESSAGE_ADDED) {
         message_forget_rcpt(s->message);
+        s->message->flags = marks;
+    }
     return refuse_recipient(s, r->kind);
 }
 
