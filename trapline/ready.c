@@ -135,7 +135,7 @@ static void look_at_guard(const struct config *c, wall_t now, struct ready *r)
         add(r->problems, "%s", why.text);
     } else {
         if (lists.guard_missing)
-            add(r->notes, "senders zones take no additions: %s", lists.guard_why.text);
+            add(r->guard, "senders zones take no additions: %s", lists.guard_why.text);
         lists_free(&lists);
     }
     acts_view_free(&acts);
@@ -216,7 +216,7 @@ static void look_at_disk(const struct config *c, struct ready *r)
 
 void ready_look(const struct config *c, wall_t now, struct ready *out)
 {
-    *out = (struct ready){ json_array(), json_array(), json_array() };
+    *out = (struct ready){ json_array(), json_array(), json_array(), json_array() };
     look_at_user(c, out);
     if (access(c->state_dir, F_OK) == -1) {
         add(out->notes, "state_dir: %s: %s; `trapline init` makes an installation", c->state_dir,
@@ -237,6 +237,7 @@ void ready_free(struct ready *r)
 {
     json_decref(r->problems);
     json_decref(r->notes);
+    json_decref(r->guard);
     json_decref(r->certificates);
-    *r = (struct ready){ NULL, NULL, NULL };
+    *r = (struct ready){ NULL, NULL, NULL, NULL };
 }

@@ -19,6 +19,7 @@
 
 struct ready {
     json_t *problems, *notes; /* arrays of texts */
+    json_t *guard;            /* one more note, or none: `trapline status` has a line of its own for it */
     json_t *certificates;     /* [{"file", "name", "until"}] */
 };
 void ready_look(const struct config *c, wall_t now, struct ready *out);

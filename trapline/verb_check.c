@@ -106,6 +106,7 @@ int verb_check(struct cli *cli)
     code = home_as_owner(c);
     if (code == 0) {
         ready_look(c, wall_now(), &ready);
+        (void)json_array_extend(ready.notes, ready.guard);
         code = tell(cli, c, &ready);
         ready_free(&ready);
     }

@@ -166,7 +166,7 @@ def test_status_and_reports_say_so(build):
     with Installation(build, guard="on", config='trap "old@shop.example" { class = "recycled" }\n') as it:
         path = it.top / "networks"
         told = it.run("status").stdout.decode()
-        assert "mind      senders zones take no additions: guard" in told and "newest" not in told and "to read" not in told, told
+        assert "guard     missing: 0 networks" in told and "additions" not in told and "newest" not in told and "to read" not in told, told
         it.start("trapsmtp")
         for to in ("old@shop.example", "postmaster@trap.test"):
             it.mail(to, client="89.160.20.112")
