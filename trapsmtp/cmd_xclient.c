@@ -10,8 +10,6 @@
 
 #include <mail/smtp_xclient.h>
 
-static const struct ip unspecified = { { 0 } };
-
 static void take_over(struct session *s, const struct smtp_xclient *x)
 {
     session_reset(s);
@@ -49,7 +47,7 @@ enum step cmd_xclient(struct session *s, struct bytes argument)
     take_over(s, &x);
     session_note(s, HIT_XCLIENT | proxied);
     if (((x.given | x.unknown) & SMTP_XCLIENT_ADDR) != 0 &&
-        !session_move(s, (x.given & SMTP_XCLIENT_ADDR) != 0 ? x.addr : unspecified)) {
+        !session_move(s, (x.given & SMTP_XCLIENT_ADDR) != 0 ? x.addr : IP_NOBODY)) {
         session_close_after(s, SMTP_REPLY_TOO_MANY_CONNECTIONS, "sessions_per_ip");
         return STEP_CLOSE;
     }

@@ -88,11 +88,9 @@ void forward_end(struct session *s)
 
 struct ip forward_sender(const struct session *s)
 {
-    static const struct ip unspecified = { { 0 } };
-
     if (s->forward == NULL)
         return s->client;
-    return has_address(s->forward) ? s->forward->said.addr : unspecified;
+    return has_address(s->forward) ? s->forward->said.addr : IP_NOBODY;
 }
 
 struct bytes forward_helo(const struct session *s)

@@ -33,7 +33,6 @@ static const struct endpoints *endpoints_of(const struct conf_smtp *conf, enum l
 static enum trap_err bind_one(struct listener *l, enum listener_kind kind, struct endpoint e,
                               struct err_text *why)
 {
-    static const struct ip any6 = { { 0 } };
     const int on = 1, off = 0;
     const enum trap_err err = socket_listen(kinds[kind].key, e, &l->fd, why);
 
@@ -47,7 +46,7 @@ static enum trap_err bind_one(struct listener *l, enum listener_kind kind, struc
     l->kind = kind;
     l->ip = e.ip;
     l->port = e.port;
-    l->any = ip_eq(e.ip, any6) || ip_eq(e.ip, ip_v4(0, 0, 0, 0));
+    l->any = ip_eq(e.ip, IP_NOBODY) || ip_eq(e.ip, ip_v4(0, 0, 0, 0));
     return TRAP_OK;
 }
 

@@ -56,8 +56,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static const struct ip unspecified = { { 0 } };
-
 static void link_in(struct session **list, struct session *s)
 {
     s->next = *list;
@@ -92,7 +90,7 @@ bool session_move(struct session *s, struct ip client)
         client_limits_leave(&server->limits, s->client);
     s->in_limits = false;
     s->client = client;
-    if (ip_eq(client, unspecified))
+    if (ip_eq(client, IP_NOBODY))
         return true;
     s->in_limits = client_limits_enter(&server->limits, client, server->config->smtp.sessions_per_ip,
                                        loop_now(server->loop));
@@ -220,7 +218,7 @@ void session_open(struct server *server, const struct connection *c)
     s->state = proxied ? SESSION_PROXY : SESSION_READY;
     s->in_limits = counted;
     s->peer = c->peer;
-    s->speaker = s->client = proxied ? unspecified : c->peer;
+    s->speaker = s->client = proxied ? IP_NOBODY : c->peer;
     s->front = forward_allowed(s);
     s->local = c->local;
     s->local_port = c->local_port;

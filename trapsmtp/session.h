@@ -98,7 +98,7 @@ struct session {
 
     struct ip peer;          /* the address that connected */
     struct ip speaker;       /* who says what we read: the peer, or the client behind a PROXY header */
-    struct ip client, local; /* the speaker, or whom XCLIENT named; unspecified: nobody knows */
+    struct ip client, local; /* the speaker, or whom XCLIENT named; IP_NOBODY: not known */
     uint16_t local_port;
     uint64_t id;
     mono_t opened;
@@ -150,7 +150,7 @@ void session_close_after(struct session *s, enum smtp_reply last, const char *re
 /* Both the peer and who speaks through it are in `set`: a proxy hands on what anybody says. */
 bool session_trusts(const struct session *s, const struct prefix_set *set);
 bool session_may_xclient(const struct session *s);
-/* The session is this client's from now on, and counted as such; nobody (the unspecified address) is not.
+/* The session is this client's from now on, and counted as such; IP_NOBODY is not.
  * False: the client has sessions_per_ip already. */
 bool session_move(struct session *s, struct ip client);
 /* Octets of content come from now on: time and count for data_rate_min. */

@@ -225,9 +225,7 @@ static bool has_v6(struct bytes name, struct ip client)
 
 static bool has_client(struct bytes name, struct ip client)
 {
-    static const struct ip unknown = { { 0 } };
-
-    if (ip_eq(client, unknown))
+    if (ip_eq(client, IP_NOBODY))
         return false;
     return ip_is_v4(client) ? has_v4(name, client) : has_v6(name, client);
 }

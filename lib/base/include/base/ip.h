@@ -26,6 +26,9 @@ struct prefix {
     uint8_t len;   /* 0..128 */
 };
 
+/* "::": nobody's address. Where who sent something is not known; it can be on no list. */
+#define IP_NOBODY ((struct ip){ { 0 } })
+
 enum { IP_TEXT_MAX = 48, PREFIX_TEXT_MAX = 52 };
 
 bool ip_is_v4(struct ip a);
