@@ -142,6 +142,22 @@ static void look_at_guard(const struct config *c, wall_t now, struct ready *r)
     store_close(&db);
 }
 
+/* What traplook reads: without its list it does not start, without a database it only knows less. */
+static void look_at_lookups(const struct config *c, struct ready *r)
+{
+    const struct {
+        const char *key, *path;
+    } databases[] = { { "geoip.country", c->geoip_country }, { "geoip.asn", c->geoip_asn } };
+
+    if (!c->look.on)
+        return;
+    if (c->look.providers_file[0] != '\0' && access(c->look.providers_file, R_OK) == -1)
+        add(r->problems, "look.providers_file: %s: %s", c->look.providers_file, strerror(errno));
+    for (size_t i = 0; i < sizeof(databases) / sizeof(databases[0]); i++)
+        if (databases[i].path[0] != '\0' && access(databases[i].path, R_OK) == -1)
+            add(r->notes, "%s: %s: %s; no such facts are told", databases[i].key, databases[i].path, strerror(errno));
+}
+
 static void look_at_traps(const struct config *c, struct ready *r)
 {
     struct trapdir *traps = NULL;
@@ -226,6 +242,7 @@ void ready_look(const struct config *c, wall_t now, struct ready *out)
     look_at_keys(c, out);
     look_at_certificates(c, now, out);
     look_at_guard(c, now, out);
+    look_at_lookups(c, out);
     look_at_traps(c, out);
     look_at_socketmap(c, out);
     look_at_zones(c, out);

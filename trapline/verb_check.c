@@ -42,6 +42,16 @@ static void print_config(const struct config *c)
         printf("%-14s %s\n", "socketmap", c->smtp.socketmap_listen);
 }
 
+static void print_look(const struct config *c)
+{
+    if (!c->look.on)
+        puts("look-ups       off");
+    else if (c->look.resolvers.n == 0)
+        puts("look-ups       on, by the resolvers of the system");
+    else
+        print_endpoints("look-ups by", &c->look.resolvers);
+}
+
 static void print_zones(const struct config *c)
 {
     for (size_t i = 0; i < c->zone_count; i++)
@@ -67,6 +77,7 @@ static void print_text(const struct config *c, const struct ready *r)
         printf(": %s, until %.10s\n", cli_text(bytes_str(json_string_value(json_object_get(o, "name")))),
                json_string_value(json_object_get(o, "until")));
     }
+    print_look(c);
     print_zones(c);
     json_array_foreach(r->notes, i, o) printf("%-14s %s\n", "mind", json_string_value(o));
 }

@@ -106,5 +106,24 @@ def test_look(build):
         nsd.close()
 
 
+def test_supervised(build):
+    """`trapline run` starts it where it is asked for; check says what it would do."""
+    t = installation(build, 1, providers="a.example\n", config=f'geoip {{ country = "/nonexistent/country.mmdb" }}\n')
+    try:
+        told = t.run("check").stdout.decode()
+        assert "look-ups by    127.0.0.1 port 1" in told and "geoip.country: /nonexistent/country.mmdb" in told, told
+        p = t.start()
+        wait_for("it runs", lambda: {"name": "traplook", "running": True} in t.json("status")["daemons"])
+        assert wait_lookup(t, "provider:a.example")["spf"] == "undecided"  # nobody listens there
+        assert t.stop(p) == 0
+        (t.top / "providers").unlink()
+        assert t.run("check", check=False).returncode == 78
+        (t.top / "providers").write_text("a.example\nnot a list\n")
+        done = t.run("run", check=False)
+        assert done.returncode == 78 and b"providers:2: the line begins with no domain" in done.stderr, done
+    finally:
+        t.close()
+
+
 if __name__ == "__main__":
     sys.exit(run_tests(globals()))
