@@ -32,6 +32,9 @@ static const char sql_inside[] =
     "SELECT id FROM change WHERE prefix BETWEEN ?1 AND ?2 ORDER BY id DESC LIMIT ?3";
 static const char sql_exact[] = "SELECT id FROM change WHERE prefix = ?1 ORDER BY id DESC LIMIT ?2";
 
+static const char sql_saved[] = "SELECT count(*) FROM change WHERE kind = 3";
+_Static_assert(PUBLISHED_SAVED == 3, "the statement names it by number");
+
 /* ---- rows ---- */
 
 static void prefix_put(struct prefix p, uint8_t out[PREFIX_BLOB])
@@ -328,5 +331,15 @@ enum trap_err published_history(struct store_db *db, struct prefix p, uint32_t l
         (void)sqlite3_reset(st);
     }
     free(all.v);
+    return err;
+}
+
+enum trap_err published_saved(struct store_db *db, uint64_t *out)
+{
+    int64_t n = 0;
+    const enum trap_err err = db_int(db, sql_saved, &n);
+
+    if (err == TRAP_OK)
+        *out = (uint64_t)n;
     return err;
 }

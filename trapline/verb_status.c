@@ -7,6 +7,7 @@
 #include <base/file.h>
 #include <base/num.h>
 #include <export/publish.h>
+#include <store/act_log.h>
 #include <store/hit_log.h>
 #include <store/postmaster.h>
 #include <store/published.h>
@@ -169,6 +170,28 @@ static void gather_todo(const struct home *h, json_t *doc)
     ready_free(&ready);
 }
 
+static enum trap_err count_act(const struct act *a, void *arg)
+{
+    (void)a;
+    ++*(uint64_t *)arg;
+    return TRAP_OK;
+}
+
+/* What was withdrawn, and whom a list has kept off a zone so far. */
+static enum trap_err gather_corrections(struct home *h, json_t *doc)
+{
+    uint64_t taints = 0, saves = 0;
+    enum trap_err err = act_each_standing(h->acts, h->now, UINT32_C(1) << ACT_TAINT, count_act, &taints);
+
+    if (err == TRAP_OK)
+        err = published_saved(h->published, &saves);
+    if (err == TRAP_OK) {
+        json_object_set_new(doc, "taints", json_integer((json_int_t)taints));
+        json_object_set_new(doc, "saves", json_integer((json_int_t)saves));
+    }
+    return err;
+}
+
 static enum trap_err gather(struct home *h, json_t *doc)
 {
     struct published_set set = { 0 };
@@ -192,6 +215,8 @@ static enum trap_err gather(struct home *h, json_t *doc)
         json_object_set_new(doc, "guard", look_report_guard(h, &err));
     if (err == TRAP_OK)
         err = gather_zones(h, zones);
+    if (err == TRAP_OK)
+        err = gather_corrections(h, doc);
     if (err != TRAP_OK)
         return err;
     gather_todo(h, doc);
@@ -254,6 +279,9 @@ static void print_text(const json_t *doc)
                (long long)json_integer_value(json_object_get(published, "serial")),
                json_string_value(json_object_get(published, "at")),
                (long long)json_integer_value(json_object_get(published, "entries")));
+    printf("saves     %lld on record (`trapline saves`: who is kept off now), %lld taints in force\n",
+           (long long)json_integer_value(json_object_get(doc, "saves")),
+           (long long)json_integer_value(json_object_get(doc, "taints")));
     json_array_foreach(json_object_get(doc, "zones"), i, o) printf(
         "%-9s %s: %lld entries by policy %s, %s\n", i == 0 ? "zones" : "",
         json_string_value(json_object_get(o, "zone")),

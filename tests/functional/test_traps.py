@@ -146,6 +146,8 @@ def test_submit(build):
         assert saves["counts"] == {"never-list": 1} and saves["saves"][0]["entry"] == "81.2.69.192/28" and saves["saves"][0]["reason"] == "submit"
         assert saves["saves"][0]["since"] is not None and b"kept off by never-list 81.2.69.192/28" in it.run("saves").stdout
         assert it.json("saves", "--by-list", "guard")["saves"] == []
+        status = it.json("status")
+        assert status["saves"] == 1 and status["taints"] == 0 and b"1 on record" in it.run("status").stdout, status
         it.run("revoke", str(done["act"]), "--why", "wrong network")
         wait_for("it is gone", lambda: not any("81.2.69.0" in p.read_text() for p in (it.dir / "zones/current").glob("a.trap.test*")))
         assert it.json("saves")["saves"] == [] and b"Nobody" in it.run("saves").stdout

@@ -34,6 +34,8 @@ TRAP_NODISCARD enum trap_err published_append(struct store_db *db, const struct 
 typedef enum trap_err published_fn(const struct published_change *c, void *arg);
 /* Entries on a zone now: added and not removed since; in prefix order. */
 TRAP_NODISCARD enum trap_err published_members(struct store_db *db, struct bytes zone, published_fn *fn, void *arg);
+/* How many PUBLISHED_SAVED are on record: each that a list began to keep off a zone. */
+TRAP_NODISCARD enum trap_err published_saved(struct store_db *db, uint64_t *out);
 /* History of a prefix, newest first. */
 TRAP_NODISCARD enum trap_err published_history(struct store_db *db, struct prefix p, uint32_t limit, published_fn *fn, void *arg);
 

@@ -181,10 +181,35 @@ static void test_many_members(void **state)
     scratch_end(&s);
 }
 
+static void test_saved_are_counted(void **state)
+{
+    const struct published_change changes[] = {
+        { 0, BYTES("a.example"), prefix("9.9.9.9"), PUBLISHED_SAVED, BYTES("guard 9.9.9.0/24"), { 0 } },
+        { 0, BYTES("b.example"), prefix("9.9.9.9"), PUBLISHED_SAVED, BYTES("guard 9.9.9.0/24"), { 0 } },
+        { 0, BYTES("a.example"), prefix("9.9.9.8"), PUBLISHED_ADDED, BYTES("evidence"), { 100 } },
+    };
+    struct scratch s;
+    struct store_db *db = NULL;
+    struct err_text why = { "" };
+    uint64_t n = 99;
+
+    (void)state;
+    scratch_begin(&s, true);
+    assert_trap_ok(store_open(s.dir, STORE_PUBLISHED, STORE_WRITE, &db, &why), why);
+    assert_int_equal(published_saved(db, &n), TRAP_OK);
+    assert_int_equal(n, 0);
+    append(db, 1, changes, 3);
+    append(db, 2, changes, 1);
+    assert_int_equal(published_saved(db, &n), TRAP_OK);
+    assert_int_equal(n, 3);
+    store_close(&db);
+    scratch_end(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_append_members_history),
+        cmocka_unit_test(test_append_members_history), cmocka_unit_test(test_saved_are_counted),
         cmocka_unit_test(test_serial_only_grows),
         cmocka_unit_test(test_many_members),
     };
