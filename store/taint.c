@@ -331,14 +331,14 @@ static bool in_time(const struct taint *t, uint32_t from, uint32_t to, wall_t be
     return (!(t->has & from) || at.us >= begin.us) && (!(t->has & to) || at.us < end.us);
 }
 
-static bool visit_matches(const struct taint *t, uint8_t node, uint64_t seq, const struct visit *v)
+static bool visit_matches(const struct taint *t, uint8_t node, uint64_t seq, const struct visit *v, bool any_text)
 {
     if ((t->has & TAINT_VISIT) && (t->visit_node != node || t->visit != seq || seq == 0))
         return false;
     if ((t->has & ABOUT_VISIT & ~(uint32_t)(TAINT_VISIT | TAINT_SLOT)) == 0)
         return true;
-    return v != NULL && (!(t->has & TAINT_PAGE) || bytes_eq(v->page, t->page)) &&
-           (!(t->has & TAINT_SITE) || bytes_ieq(v->site, t->site)) &&
+    return v != NULL && (!(t->has & TAINT_PAGE) || any_text || bytes_eq(v->page, t->page)) &&
+           (!(t->has & TAINT_SITE) || any_text || bytes_ieq(v->site, t->site)) &&
            (!(t->has & TAINT_HARVESTER) ||
             ((v->flags & VISIT_BATCH) == 0 && prefix_has(t->harvester, v->client))) &&
            in_time(t, TAINT_VISITED_FROM, TAINT_VISITED_TO, t->visited_from, t->visited_to, v->at);
@@ -356,7 +356,7 @@ static bool mail_matches(const struct taint *t, const struct taint_mail *m)
            (!(t->has & TAINT_NODE) || t->node == m->sink_node || t->node == m->visit_node) &&
            (!(t->has & TAINT_SLOT) || t->slot == m->slot) &&
            ((t->has & ABOUT_VISIT) == 0 ||
-            (m->visit_node != 0 && visit_matches(t, m->visit_node, m->visit_seq, m->visit)));
+            (m->visit_node != 0 && visit_matches(t, m->visit_node, m->visit_seq, m->visit, m->any_text)));
 }
 
 /* The first entry of a group that is not less than the name. */
@@ -452,7 +452,7 @@ bool taints_mail(const struct taints *t, const struct taint_mail *m)
 static bool visit_tainted(const struct taint *t, uint8_t node, const struct visit *v)
 {
     return (t->has & ABOUT_MAIL) == 0 && (!(t->has & TAINT_NODE) || t->node == node) &&
-           visit_matches(t, node, v->seq, v);
+           visit_matches(t, node, v->seq, v, false);
 }
 
 bool taints_visit(const struct taints *t, uint8_t node, const struct visit *v)

@@ -61,6 +61,7 @@ static enum trap_err match_with_texts(const struct visit *v, void *arg)
     struct texts *t = arg;
 
     t->mail->visit = v;
+    t->mail->any_text = false;
     t->tainted = taints_mail(t->taints, t->mail);
     t->mail->visit = NULL;
     return TRAP_OK;
@@ -86,15 +87,16 @@ static enum trap_err visit_tainted(struct fold *f, uint8_t node, const struct hi
     m.slot = id->trace.ref.slot;
     m.visit_seq = resolved ? id->visit.seq : 0;
     m.visit = resolved ? &id->visit : NULL;
-    if (resolved && taints_need_texts(f->taints)) {
+    m.any_text = resolved && taints_need_texts(f->taints);
+    *out = taints_mail(f->taints, &m);
+    if (*out && m.any_text) { /* the texts are fetched only where they decide */
         struct texts t = { f->taints, &m, false };
         const enum trap_err err =
             visit_get(fold_node_view(f, m.visit_node)->visits, m.visit_seq, match_with_texts, &t);
 
-        *out = t.tainted;
-        return err;
+        *out = err == TRAP_ENOENT || t.tainted; /* erased meanwhile: nobody is blamed */
+        return err == TRAP_ENOENT ? TRAP_OK : err;
     }
-    *out = taints_mail(f->taints, &m);
     return TRAP_OK;
 }
 

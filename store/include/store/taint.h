@@ -71,6 +71,7 @@ struct taint_mail {
     uint8_t slot;
     uint64_t visit_seq;        /* 0: not on record */
     const struct visit *visit; /* NULL: not on record */
+    bool any_text;             /* its site and page are not known: could it be tainted, if they fit? */
 };
 bool taints_mail(const struct taints *t, const struct taint_mail *m);
 

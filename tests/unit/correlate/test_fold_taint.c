@@ -247,11 +247,55 @@ static void test_one_visit(void **state)
     assert_true(taken > 3);
 }
 
+struct visitors {
+    struct prefix p;
+    uint64_t inside, outside;
+};
+
+static enum trap_err count_visitors(const struct visitor_row *row, void *arg)
+{
+    struct visitors *v = arg;
+
+    v->inside += prefix_covers(v->p, row->client) ? row->count : 0;
+    v->outside += prefix_covers(v->p, row->client) ? 0 : row->count;
+    return TRAP_OK;
+}
+
+/* A tainted visit is none: of its client, and of its network. */
+static void test_visitors(void **state)
+{
+    uint64_t taken = 0;
+
+    (void)state;
+    for (uint64_t seed = 61; seed < 61 + STORIES; seed++) {
+        struct story s;
+        struct world w;
+        wall_t first;
+        story_make(&s, seed, size);
+        struct visitors before = { .p = prefix_of(ip_v4(45, 10, 2, 0), 96 + 24) }, after = before;
+        world_begin(&w, &s, false);
+        world_write_all(&w);
+        (void)world_fold(&w, 0, EVER);
+        assert_int_equal(visitor_each(w.derived, count_visitors, &before), TRAP_OK);
+        (void)world_act(&w, ACT_TAINT, "harvester=45.10.2.0/24", NOW);
+        (void)world_fold(&w, 0, EVER);
+        assert_int_equal(visitor_each(w.derived, count_visitors, &after), TRAP_OK);
+        assert_int_equal(after.inside, 0);
+        assert_int_equal(after.outside, before.outside);
+        assert_int_equal(network_first(w.derived, source_of_network(ip_v4(45, 10, 2, 1)), &first), TRAP_ENOENT);
+        taken += before.inside;
+        world_end(&w);
+        story_free(&s);
+    }
+    assert_true(taken > 10);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_order_and_rebuild), cmocka_unit_test(test_taken_back),
         cmocka_unit_test(test_as_if_never_there), cmocka_unit_test(test_cut), cmocka_unit_test(test_one_visit),
+        cmocka_unit_test(test_visitors),
     };
 
     if (keyed_init() != TRAP_OK)

@@ -173,6 +173,37 @@ static void test_matching(void **state)
     end(&set);
 }
 
+/* Before the texts of a visit are fetched: what cannot be tainted whatever they are. */
+static void test_any_text(void **state)
+{
+    static const struct {
+        const char *subject;
+        bool could;
+    } cases[] = {
+        { "site=elsewhere.example page=/x", true },
+        { "site=elsewhere.example visited-to=2026-03-01T10:00:01Z", true },
+        { "site=elsewhere.example visited-to=2026-03-01T10:00:00Z", false },
+        { "page=/x node=3", false },
+        { "page=/x harvester=45.11.0.0/16", false },
+    };
+    struct taint_mail m = mail_of(true);
+    struct set set;
+
+    (void)state;
+    m.any_text = true;
+    begin(&set);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const uint64_t act = say(&set, ACT_TAINT, cases[i].subject, NOON);
+        char number[32];
+        assert_int_equal(load(&set, EVER), TRAP_OK);
+        if (taints_mail(set.taints, &m) != cases[i].could)
+            fail_msg("%s", cases[i].subject);
+        (void)snprintf(number, sizeof number, "%llu", (unsigned long long)act);
+        (void)say(&set, ACT_REVOKE, number, NOON);
+    }
+    end(&set);
+}
+
 static void test_in_force(void **state)
 {
     const struct taint_mail m = mail_of(true);
@@ -222,7 +253,8 @@ static void test_in_force(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_refused), cmocka_unit_test(test_limits),
-                                        cmocka_unit_test(test_matching), cmocka_unit_test(test_in_force) };
+                                        cmocka_unit_test(test_matching), cmocka_unit_test(test_any_text),
+                                        cmocka_unit_test(test_in_force) };
 
     if (keyed_init() != TRAP_OK)
         return 1;
