@@ -269,13 +269,14 @@ static json_t *finish(json_t *doc, enum trap_err err, int *code_out)
 }
 
 /* What trapexport has not come to yet counts for nobody. */
-static enum trap_err add_unfolded(struct home *h, json_t *doc)
+static enum trap_err add_unfolded(struct home *h, enum record_log log, json_t *doc)
 {
     uint64_t last = 0, erased = 0, folded = 0;
-    enum trap_err err = hit_bounds(h->hits, &last, &erased);
+    enum trap_err err =
+        log == RECORD_HIT ? hit_bounds(h->hits, &last, &erased) : visit_bounds(h->visits, &last, &erased);
 
     if (err == TRAP_OK)
-        err = derived_mark_get(h->derived, h->config->node_id, RECORD_HIT, &folded);
+        err = derived_mark_get(h->derived, h->config->node_id, log, &folded);
     if (err == TRAP_OK && last > folded)
         json_object_set_new(doc, "not_folded", json_integer((json_int_t)(last - folded)));
     return err;
@@ -297,7 +298,7 @@ json_t *report_sender(struct home *h, struct prefix key, int *code_out)
         err = hit_by_sender(h->hits, key, REPORT_HITS_MAX, append_hit, &g);
     }
     if (err == TRAP_OK)
-        err = add_unfolded(h, g.doc);
+        err = add_unfolded(h, RECORD_HIT, g.doc);
     if (err == TRAP_OK)
         err = report_smtp_sender(h, key, g.doc);
     return finish(g.doc, err, code_out);
@@ -328,6 +329,8 @@ json_t *report_harvester(struct home *h, struct prefix key, int *code_out)
         json_object_set_new(g.doc, "newest_visits", visits);
         err = visit_by_client(h->visits, key, REPORT_VISITS_MAX, append_visit, visits);
     }
+    if (err == TRAP_OK)
+        err = add_unfolded(h, RECORD_VISIT, g.doc);
     return finish(g.doc, err, code_out);
 }
 

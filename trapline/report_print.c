@@ -237,6 +237,15 @@ static void print_sessions(const json_t *doc)
                plural(number(o, "messages")), text(o, "first"), text(o, "last"));
 }
 
+static void print_unfolded(const json_t *doc, const char *what)
+{
+    const long long n = number(doc, "not_folded");
+
+    if (n > 0)
+        printf("  not in the evidence yet: the %lld newest %s%s of all addresses; trapexport takes them in\n", n, what,
+               plural(n));
+}
+
 void report_print_sender(const json_t *doc)
 {
     const json_t *rows = json_object_get(doc, "evidence");
@@ -245,9 +254,7 @@ void report_print_sender(const json_t *doc)
 
     printf("%s as sender\n", text(doc, "key"));
     print_zones(json_object_get(doc, "zones"));
-    if (number(doc, "not_folded") > 0)
-        printf("  not in the evidence yet: the %lld newest message%s of all senders; trapexport takes them in\n",
-               number(doc, "not_folded"), plural(number(doc, "not_folded")));
+    print_unfolded(doc, "message");
     if (json_array_size(rows) > 0)
         puts("\nevidence");
     else
@@ -269,6 +276,7 @@ void report_print_harvester(const json_t *doc)
 
     printf("%s as visitor\n", text(doc, "key"));
     print_zones(json_object_get(doc, "zones"));
+    print_unfolded(doc, "visit");
     printf("  was given bait %lld time%s", number(visits, "count"), plural(number(visits, "count")));
     if (number(visits, "count") > 0)
         printf(", first %s, last %s", text(visits, "first"), text(visits, "last"));

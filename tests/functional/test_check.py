@@ -167,14 +167,16 @@ def test_status_and_reports_say_so(build):
         path = it.top / "networks"
         told = it.run("status").stdout.decode()
         assert "guard     missing: 0 networks" in told and "additions" not in told and "newest" not in told and "to read" not in told, told
-        it.start("trapsmtp")
+        it.start("trapsmtp", "trapweb")
+        assert it.get(client="81.2.69.160")[0] == 200
+        assert "the 1 newest visit of all" in it.run("harvester", "81.2.69.160").stdout.decode()
         for to in ("old@shop.example", "postmaster@trap.test"):
             it.mail(to, client="89.160.20.112")
         told = it.run("status").stdout.decode()
         assert "newest     hit 1 at 20" in told and " from 89.160.20.112\n" in told, told
         assert "postmaster 1 message to read" in told, told
         told = it.run("explain", "89.160.20.112").stdout.decode()
-        assert "not in the evidence yet: the 1 newest message of" in told and "none of its messages counts so far" in told, told
+        assert "not in the evidence yet: the 1 newest message of all" in told and "none of its messages counts so far" in told, told
         it.run("trap", "add", "gone@shop.example", "typo")
         it.run("trap", "retire", "gone@shop.example")
         for address, says in (("old@shop.example", "a static trap, class recycled"), ("gone@shop.example", "retired"),
@@ -187,6 +189,7 @@ def test_status_and_reports_say_so(build):
         it.run("deny", "89.160.20.0/24", "--why", "test")
         it.start("trapexport")
         wait_for("the fold", lambda: "not_folded" not in it.json("sender", "89.160.20.112"))
+        assert "was given bait 1 time," in it.run("harvester", "81.2.69.160").stdout.decode()
         told = it.run("explain", "89.160.20.112").stdout.decode()
         assert "the guard is missing: the zone takes no additions" in told, told
         it.conf.write_text(f'guard_files = {{"{path}"}}\n' + it.conf.read_text())
