@@ -1,5 +1,6 @@
 /* Writer of hits.db. Runs on the commit thread but for open, submit and close. */
 #include "hit_row.h"
+#include "keeper.h"
 #include "sample_log.h"
 
 #include <store/hit_log.h>
@@ -12,6 +13,7 @@ struct hit_log {
     struct store_db *db;
     struct commit *commit;
     struct sample_log *samples;
+    struct keeper *keeper;
     void (*batch_done)(void *);
     void *batch_arg;
     bool loaded; /* the two below are what the file says */
@@ -185,6 +187,11 @@ enum trap_err hit_log_open(const char *dir, const struct conf_store *conf, void 
     if (err == TRAP_OK)
         err = start(l, conf, why);
     if (err == TRAP_OK) {
+        const struct keeper_log log = { l->db, l->commit, l->samples, &conf->keep };
+
+        err = keeper_start(&log, &l->keeper, why);
+    }
+    if (err == TRAP_OK) {
         *out = l;
         return TRAP_OK;
     }
@@ -200,6 +207,7 @@ void hit_log_close(struct hit_log **lp)
     *lp = NULL;
     if (l == NULL)
         return;
+    keeper_stop(&l->keeper);
     commit_stop(&l->commit);
     sample_log_close(&l->samples);
     store_close(&l->db);

@@ -216,6 +216,50 @@ enum trap_err sample_file_put(struct sample_file *f, const struct sample_row *ro
     return err;
 }
 
+/* ---- by age and by order ---- */
+
+static const char sql_remove_old[] =
+    "DELETE FROM sample WHERE at_us < ?2 AND hit IN (SELECT hit FROM sample ORDER BY hit LIMIT ?1) RETURNING digest";
+static const char sql_remove_one[] = "DELETE FROM sample WHERE hit = ?1 RETURNING digest";
+
+/* *some_out: at least one was removed. */
+static enum trap_err remove_some(struct sample_file *f, const char *sql, int64_t first, int64_t second, bool *some_out)
+{
+    sqlite3_stmt *st = NULL;
+    enum trap_err err = db_statement(f->db, sql, &st);
+
+    *some_out = false;
+    if (err != TRAP_OK)
+        return err;
+    db_bind_int(st, 1, first);
+    if (sql == sql_remove_old)
+        db_bind_int(st, 2, second);
+    while ((err = db_step(f->db, st)) == TRAP_OK) {
+        *some_out = true;
+        f->gone(f->arg, (uint64_t)sqlite3_column_int64(st, 0));
+    }
+    (void)sqlite3_reset(st);
+    return err == TRAP_ENOENT ? TRAP_OK : err;
+}
+
+enum trap_err sample_file_erase(struct sample_file *f, wall_t before, const uint64_t *hits, size_t n)
+{
+    const uint64_t fits = f->wal_max / frames(PAGES_A_REMOVAL) / 2;
+    const uint64_t at_once = fits == 0 ? 1 : fits > 64 ? 64 : fits;
+    bool some = before.us > 0;
+    enum trap_err err = TRAP_OK;
+
+    for (size_t i = 0; i < n && err == TRAP_OK; i++)
+        err = wal_has_room(f, PAGES_BESIDE + PAGES_A_REMOVAL)
+                  ? remove_some(f, sql_remove_one, (int64_t)hits[i], 0, &(bool){ false })
+                  : TRAP_EBUSY;
+    while (some && err == TRAP_OK)
+        err = wal_has_room(f, PAGES_BESIDE + at_once * PAGES_A_REMOVAL)
+                  ? remove_some(f, sql_remove_old, (int64_t)at_once, before.us, &some)
+                  : TRAP_EBUSY;
+    return err;
+}
+
 /* ---- open and close ---- */
 
 static enum trap_err limit_pages(struct sample_file *f)

@@ -51,6 +51,8 @@ TRAP_NODISCARD enum trap_err sample_file_open(struct sample_file *f, const char 
 TRAP_NODISCARD enum trap_err sample_file_fit(struct sample_file *f);
 TRAP_NODISCARD enum trap_err sample_file_put(struct sample_file *f, const struct sample_row *row,
                                              enum sample_fate *fate_out);
+/* Samples older than `before`, and those of the hits. */
+TRAP_NODISCARD enum trap_err sample_file_erase(struct sample_file *f, wall_t before, const uint64_t *hits, size_t n);
 void sample_file_close(struct sample_file *f);
 
 #endif

@@ -9,6 +9,7 @@
 #include <store/sample.h>
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -48,8 +49,17 @@ struct sample_log {
     struct memory senders; /* have had their number of a day */
 };
 
+struct erase_order {
+    wall_t before;
+    const uint64_t *hits;
+    size_t n;
+    enum trap_err result;
+    sem_t done;
+};
+
 struct sample_job {
     struct mpsc_node node;
+    struct erase_order *erase; /* NULL: a sample to be kept */
     uint64_t seq, digest;
     wall_t at;
     uint8_t form; /* enum sample_form, SAMPLE_HEADER_ONLY */
@@ -117,6 +127,7 @@ struct sample_job *sample_copy(struct sample_log *s, const struct hit *h)
     job = malloc(sizeof *job + h->sample.n);
     if (job == NULL)
         return NULL;
+    job->erase = NULL;
     job->digest = h->digest;
     job->at = h->at;
     job->form = (h->flags & HIT_BDAT) != 0 ? SAMPLE_CHUNKS : SAMPLE_DATA;
@@ -197,6 +208,13 @@ static enum trap_err write_list(struct sample_log *s, struct mpsc_node *list)
         struct sample_job *job = MPSC_OWNER(list, struct sample_job, node);
 
         list = list->next;
+        if (job->erase != NULL) {
+            struct erase_order *o = job->erase;
+
+            o->result = sample_file_erase(&s->file, o->before, o->hits, o->n);
+            (void)sem_post(&o->done); /* both are gone after this */
+            continue;
+        }
         if (err == TRAP_OK)
             err = put(s, job);
         else
@@ -223,6 +241,26 @@ static void *sample_main(void *arg)
             return NULL;
         err = write_list(s, list);
     } while (true);
+}
+
+/* ---- on any other thread ---- */
+
+enum trap_err sample_log_erase(struct sample_log *s, wall_t before, const uint64_t *hits, size_t n)
+{
+    struct erase_order order = { .before = before, .hits = hits, .n = n };
+    struct sample_job job = { .erase = &order };
+    enum trap_err err;
+
+    if (sem_init(&order.done, 0, 0) == -1)
+        return TRAP_EIO;
+    err = mpsc_push(&s->queue, &job.node);
+    if (err == TRAP_OK) {
+        while (sem_wait(&order.done) == -1)
+            continue;
+        err = order.result;
+    }
+    (void)sem_destroy(&order.done);
+    return err;
 }
 
 /* ---- open and close ---- */

@@ -30,4 +30,8 @@ struct sample_job *sample_copy(struct sample_log *s, const struct hit *h);
 void sample_offer(struct sample_log *s, struct sample_job *job, uint64_t seq);
 void sample_drop(struct sample_log *s, struct sample_job *job);
 
+/* Takes samples out: those older than `before` (0: none) and those of the hits. Waits until it is done. Any other
+ * thread than the two. */
+TRAP_NODISCARD enum trap_err sample_log_erase(struct sample_log *s, wall_t before, const uint64_t *hits, size_t n);
+
 #endif

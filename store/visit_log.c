@@ -1,4 +1,5 @@
 /* Writer of visits.db. Runs on the commit thread but for open, submit and close. */
+#include "keeper.h"
 #include "visit_row.h"
 
 #include <base/log.h>
@@ -11,6 +12,7 @@
 struct visit_log {
     struct store_db *db;
     struct commit *commit;
+    struct keeper *keeper;
     struct visit_texts texts;
     bool loaded; /* the four below are what the file says */
     uint64_t next_seq, first_seq;
@@ -255,6 +257,11 @@ enum trap_err visit_log_open(const char *dir, const struct conf_store *conf, voi
         err = commit_start(l->db, &o, &l->commit, why);
     }
     if (err == TRAP_OK) {
+        const struct keeper_log log = { l->db, l->commit, NULL, &conf->keep };
+
+        err = keeper_start(&log, &l->keeper, why);
+    }
+    if (err == TRAP_OK) {
         *out = l;
         return TRAP_OK;
     }
@@ -269,6 +276,7 @@ void visit_log_close(struct visit_log **lp)
     *lp = NULL;
     if (l == NULL)
         return;
+    keeper_stop(&l->keeper);
     commit_stop(&l->commit);
     store_close(&l->db);
     visit_texts_free(&l->texts);

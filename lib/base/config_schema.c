@@ -268,6 +268,24 @@ static const struct conf_key store_keys[] = {
         "Bytes of samples.db in all, its WAL included; the oldest go first. Under 1M none are kept."),
     KEY("free_min", CONF_SIZE, "64M", 0, 1024 * GIB, config, store.free_min_bytes,
         "With less free disk than this mail gets 452 and pages carry no addresses."),
+    KEY("total_max", CONF_SIZE, "0", 0, 1024 * 1024 * GIB, config, store.total_max_bytes,
+        "Size of all databases together; 0 = no limit but the disk. From nine tenths of it on samples go and an error is "
+        "logged; when it is reached mail gets 452 and pages carry no addresses. A tenth of it is for trapexport."),
+};
+
+static const struct conf_key retention_keys[] = {
+    KEY("every", CONF_SPAN, "1h", MS_S, 7 * MS_D, config, store.keep.every,
+        "How often records are looked at. A record goes at the latest a twelfth of its time later, or a week."),
+    KEY("visitor_ip", CONF_SPAN, "90d", 0, 36500 * MS_D, config, store.keep.visitor_ip,
+        "How long the address of a visitor is kept in full; then its /24 (IPv4) or /48 (IPv6). 0 = for ever, here and below."),
+    KEY("visits", CONF_SPAN, "1095d", 0, 36500 * MS_D, config, store.keep.visits,
+        "Visits. Mail to the addresses of an erased one still counts for its sender, as \"aged\"."),
+    KEY("hits", CONF_SPAN, "1095d", 0, 36500 * MS_D, config, store.keep.hits,
+        "Messages and counted messages, with the address of the sender: all evidence rests on them."),
+    KEY("attempts", CONF_SPAN, "1095d", 0, 36500 * MS_D, config, store.keep.attempts,
+        "Sessions that broke off in a message to a trap."),
+    KEY("sessions", CONF_SPAN, "14d", 0, 36500 * MS_D, config, store.keep.sessions, "All other sessions."),
+    KEY("samples", CONF_SPAN, "30d", 0, 36500 * MS_D, config, store.keep.samples, "Heads of messages."),
 };
 
 static const struct conf_key policy_title =
@@ -425,6 +443,7 @@ const struct conf_section conf_sections[] = {
     { .name = "web", .parent = "", KEYS(web_keys), .doc = "trapweb." },
     { .name = "smtp", .parent = "", KEYS(smtp_keys), .doc = "trapsmtp." },
     { .name = "store", .parent = "", KEYS(store_keys), .doc = "The databases." },
+    { .name = "retention", .parent = "", KEYS(retention_keys), .doc = "How long records are kept (docs/retention.md)." },
     { .name = "policy",
       .parent = "",
       KEYS(policy_keys),

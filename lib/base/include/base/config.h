@@ -107,6 +107,16 @@ struct conf_smtp {
     uint32_t postmaster_share;                   /* per cent of both that one client may fill a day */
 };
 
+/* How long records are kept; 0: for ever. */
+struct conf_keep {
+    span_t every;                    /* how often records are looked at */
+    span_t visitor_ip;               /* then the /24 or /48 of it */
+    span_t visits, hits;
+    span_t sessions;                 /* without a trap */
+    span_t attempts;                 /* the others */
+    span_t samples;
+};
+
 struct conf_store {
     uint32_t queue_max;              /* records that may wait for a commit */
     uint32_t batch_max;              /* records in one transaction */
@@ -114,6 +124,8 @@ struct conf_store {
     uint64_t sample_max_bytes;       /* head of one message */
     uint64_t samples_max_bytes;      /* of samples.db in all */
     uint64_t free_min_bytes;         /* less free disk than this: 452 and bait-less pages */
+    uint64_t total_max_bytes;        /* of all databases; the same beyond it; 0 = no limit */
+    struct conf_keep keep;
 };
 
 enum weight_class { WEIGHT_MINTED, WEIGHT_PRISTINE, WEIGHT_RECYCLED, WEIGHT_TYPO, WEIGHT_GUESS, WEIGHT_ATTEMPT,
