@@ -34,6 +34,7 @@ struct verb {
 extern const struct verb verbs[];
 
 int verb_allow(struct cli *cli);
+int verb_backup(struct cli *cli);
 int verb_check(struct cli *cli);
 int verb_check_map(struct cli *cli);
 int verb_delist(struct cli *cli);
@@ -50,6 +51,7 @@ int verb_policy(struct cli *cli);
 int verb_postmaster(struct cli *cli);
 int verb_rebuild(struct cli *cli);
 int verb_replay(struct cli *cli);
+int verb_restore(struct cli *cli);
 int verb_revoke(struct cli *cli);
 int verb_run(struct cli *cli);
 int verb_sample(struct cli *cli);
@@ -60,6 +62,7 @@ int verb_submit(struct cli *cli);
 int verb_taint(struct cli *cli);
 int verb_trace(struct cli *cli);
 int verb_trap(struct cli *cli);
+int verb_verify(struct cli *cli);
 
 /* Prints "trapline: …" and returns the code. */
 int cli_fail(int code, const char *format, ...) TRAP_PRINTF(2, 3);

@@ -153,6 +153,23 @@ const struct verb verbs[] = {
       verb_dump },
     { "rebuild", "[--batch N]", "Make derived.db again from the log.",
       "The exporter must not run. Prints records per second.\n", verb_rebuild },
+    { "backup", "DIR [--keys] [--json]", "A copy of the store while the daemons run.",
+      "DIR is made, or empty. In it: the logs, acts, samples, the record of what was published, the configuration, and a "
+      "MANIFEST with digests.\n"
+      "--keys: the keys and certificates, too, as they are; keep such a copy as you keep the keys. Evidence is not in it: it is "
+      "made from the logs.\n",
+      verb_backup },
+    { "restore", "DIR [--json]", "Makes a backup the store of an installation that has none.",
+      "Checks every file first. The mint goes on with a new epoch, so that no address is shown twice. Keys that are there "
+      "stay.\n\n"
+      "    trapline init --dir /var/lib/trapline && rm /var/lib/trapline/*.db   # on a new machine; then put keys/ back\n"
+      "    trapline restore /backup/monday\n",
+      verb_restore },
+    { "verify", "[--full] [--json] | --backup DIR", "Is every file of the store whole?",
+      "Reads every record and counts every index, while the daemons run. --full: SQLite's own check of each file in one go; "
+      "stop the daemons\nfirst, or their write-ahead logs grow meanwhile. --backup: are the files of a backup what was copied? "
+      "Exit 74 when something is damaged.\n",
+      verb_verify },
     { "keys", "export [--out FILE] | import FILE | tls", "A copy of the keys, sealed with a passphrase; certificates.",
       "`export`: losing the master key loses every address. The passphrase is asked for, or read from the "
       "first line of standard input.\n"
