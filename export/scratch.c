@@ -2,6 +2,7 @@
 #include <base/file.h>
 #include <base/log.h>
 #include <export/run.h>
+#include <store/erasure.h>
 #include <store/hit_log.h>
 #include <store/visit_log.h>
 
@@ -61,7 +62,7 @@ static bool folded(struct store_db *derived, uint8_t node, enum record_log log, 
 /* Does the live derived.db hold the whole log, without what is tainted now, and nothing behind as_of? */
 static bool live_is_same(const struct config *c, const struct export_scratch *s, wall_t as_of)
 {
-    uint64_t hits = 0, sessions = 0, visits = 0, erased;
+    uint64_t hits = 0, sessions = 0, visits = 0, erasures = 0, erased;
     struct store_db *derived = NULL;
     wall_t newest = { 0 };
     struct err_text why;
@@ -75,6 +76,8 @@ static bool live_is_same(const struct config *c, const struct export_scratch *s,
            folded(derived, c->node_id, RECORD_HIT, hits) &&
            folded(derived, c->node_id, RECORD_SESSION, sessions) &&
            folded(derived, c->node_id, RECORD_VISIT, visits) &&
+           erasure_mark(s->hits, s->visits, &erasures) == TRAP_OK &&
+           folded(derived, c->node_id, RECORD_ERASURES, erasures) &&
            folded(derived, 0, RECORD_TAINTS, taints_digest(s->taints)) && derived_newest(derived, &newest) == TRAP_OK &&
            newest.us <= as_of.us;
     store_close(&derived);

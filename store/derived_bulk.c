@@ -215,7 +215,20 @@ static enum trap_err fill_pages(struct derived_bulk *b)
         return TRAP_EIO;
     err = write_trees(b, fd, root);
     (void)close(fd);
-    return err == TRAP_OK ? db_connect(s->path, SQLITE_OPEN_READONLY, &s->sq) : err;
+    return err == TRAP_OK ? db_connect(s->path, SQLITE_OPEN_READWRITE, &s->sq) : err;
+}
+
+/* Behind the trees: that of the networks was made of the visitors. */
+static enum trap_err add_networks(struct store_db *s, struct derived_batch *batch)
+{
+    enum trap_err err;
+
+    if (batch->networks.n == 0)
+        return TRAP_OK;
+    err = db_exec(s, "PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY; BEGIN");
+    if (err == TRAP_OK)
+        err = batch_put_networks(s, batch);
+    return err == TRAP_OK ? db_exec(s, "COMMIT") : err;
 }
 
 /* ---- into place ---- */
@@ -342,5 +355,7 @@ enum trap_err derived_bulk_commit(struct store_db *db, struct derived_batch *bat
 
     if (err == TRAP_OK)
         err = fill_pages(b);
+    if (err == TRAP_OK)
+        err = add_networks(b->scratch, batch);
     return err == TRAP_OK ? put_in_place(db, b->scratch) : err;
 }

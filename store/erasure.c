@@ -46,6 +46,18 @@ enum trap_err erasure_change(struct store_db *db, uint64_t *out)
     return err;
 }
 
+enum trap_err erasure_mark(struct store_db *hits, struct store_db *visits, uint64_t *out)
+{
+    uint64_t of_hits = 0, of_visits = 0;
+    enum trap_err err = erasure_change(hits, &of_hits);
+
+    if (err == TRAP_OK)
+        err = erasure_change(visits, &of_visits);
+    if (err == TRAP_OK)
+        *out = (of_visits & 0x7fffffff) << 32 | (of_hits & 0xffffffff);
+    return err;
+}
+
 enum trap_err erasure_put(struct store_db *db, const struct erasure *e, uint64_t *id_out)
 {
     sqlite3_stmt *st = NULL;

@@ -5,10 +5,6 @@
 
 #include <stdlib.h>
 
-struct network {
-    uint64_t source;
-    wall_t first;
-};
 struct pending_key {
     uint8_t hit_node;
     uint64_t hit;
@@ -53,7 +49,7 @@ size_t derived_batch_rows(const struct derived_batch *b)
     return b->evidence.n + b->links.n + b->visitors.n + b->pending.n + b->dropped.n + b->marks.n;
 }
 
-static void add(struct derived_batch *b, struct rows *rows, const void *row, size_t size)
+void batch_add(struct derived_batch *b, struct rows *rows, const void *row, size_t size)
 {
     if (b->err != TRAP_OK)
         return;
@@ -82,7 +78,7 @@ void derived_add_evidence(struct derived_batch *b, const struct evidence_row *r)
     if (b->bulk != NULL)
         bulk_add_evidence(b->bulk, r);
     else
-        add(b, &b->evidence, r, sizeof *r);
+        batch_add(b, &b->evidence, r, sizeof *r);
     derived_see(b, r->last);
 }
 
@@ -91,7 +87,7 @@ void derived_add_link(struct derived_batch *b, const struct link_row *r)
     if (b->bulk != NULL)
         bulk_add_link(b->bulk, r);
     else
-        add(b, &b->links, r, sizeof *r);
+        batch_add(b, &b->links, r, sizeof *r);
     derived_see(b, r->last);
 }
 
@@ -104,13 +100,13 @@ void derived_add_visitor(struct derived_batch *b, const struct visitor_row *r)
         bulk_add_visitor(b->bulk, r);
         return;
     }
-    add(b, &b->visitors, r, sizeof *r);
-    add(b, &b->networks, &net, sizeof net);
+    batch_add(b, &b->visitors, r, sizeof *r);
+    batch_add(b, &b->networks, &net, sizeof net);
 }
 
 void derived_add_pending(struct derived_batch *b, const struct pending_row *r)
 {
-    add(b, &b->pending, r, sizeof *r);
+    batch_add(b, &b->pending, r, sizeof *r);
     derived_see(b, r->at);
     if (b->bulk != NULL && bulk_scratch(b->bulk) != NULL && b->pending.n >= BULK_PENDING_MAX &&
         b->err == TRAP_OK)
@@ -120,9 +116,12 @@ void derived_add_pending(struct derived_batch *b, const struct pending_row *r)
 void batch_take_pending(struct derived_batch *into, const struct derived_batch *from)
 {
     const struct pending_row *rows = from->pending.v;
+    const struct network *networks = from->networks.v;
 
     for (size_t i = 0; i < from->pending.n; i++)
         derived_add_pending(into, &rows[i]);
+    for (size_t i = 0; i < from->networks.n; i++)
+        batch_add_network(into, &networks[i]);
     derived_see(into, from->newest);
     if (into->err == TRAP_OK)
         into->err = from->err;
@@ -132,12 +131,12 @@ void derived_drop_pending(struct derived_batch *b, uint8_t hit_node, uint64_t hi
 {
     const struct pending_key key = { hit_node, hit, n };
 
-    add(b, &b->dropped, &key, sizeof key);
+    batch_add(b, &b->dropped, &key, sizeof key);
 }
 
 void derived_mark(struct derived_batch *b, struct record_id upto)
 {
-    add(b, &b->marks, &upto, sizeof upto);
+    batch_add(b, &b->marks, &upto, sizeof upto);
 }
 
 /* ---- sorting and joining ---- */
@@ -185,14 +184,6 @@ static int visitor_cmp(const void *pa, const void *pb)
     return row_key_cmp(a->client, b->client);
 }
 
-static int network_cmp(const void *pa, const void *pb)
-{
-    const struct network *a = pa, *b = pb;
-
-    COMPARE(a->source, b->source);
-    return 0;
-}
-
 static uint32_t sum_32(uint32_t a, uint32_t b)
 {
     return a > UINT32_MAX - b ? UINT32_MAX : a + b;
@@ -231,15 +222,6 @@ static void visitor_join(void *pa, const void *pb)
 
     a->count += b->count;
     widen(&a->first, &a->last, b->first, b->last);
-}
-
-static void network_join(void *pa, const void *pb)
-{
-    struct network *a = pa;
-    const struct network *b = pb;
-
-    if (b->first.us < a->first.us)
-        a->first = b->first;
 }
 
 struct kind {
@@ -282,8 +264,6 @@ static const char sql_link[] =
 static const char sql_visitor[] =
     "INSERT INTO visitor (client, count, first_us, last_us) VALUES (?1, ?2, ?3, ?4) "
     "ON CONFLICT DO UPDATE SET " ADD_UP;
-static const char sql_network[] = "INSERT INTO network (source, first_us) VALUES (?1, ?2) "
-                                  "ON CONFLICT DO UPDATE SET first_us = min(first_us, excluded.first_us)";
 static const char sql_pending[] =
     "INSERT OR REPLACE INTO pending (hit_node, hit, n, sender, at_us, node, epoch, serial, slot, sender_ip) "
     "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
@@ -350,19 +330,6 @@ static enum trap_err put_visitor(struct store_db *db, const void *row)
     return db_run(db, st);
 }
 
-static enum trap_err put_network(struct store_db *db, const void *row)
-{
-    const struct network *r = row;
-    sqlite3_stmt *st = NULL;
-    const enum trap_err err = db_statement(db, sql_network, &st);
-
-    if (err != TRAP_OK)
-        return err;
-    db_bind_int(st, 1, (int64_t)r->source);
-    db_bind_int(st, 2, r->first.us);
-    return db_run(db, st);
-}
-
 static enum trap_err put_pending(struct store_db *db, const void *row)
 {
     const struct pending_row *r = row;
@@ -418,7 +385,6 @@ static const struct kind kind_evidence = { sizeof(struct evidence_row), evidence
 static const struct kind kind_link = { sizeof(struct link_row), link_cmp, link_join, put_link };
 static const struct kind kind_visitor = { sizeof(struct visitor_row), visitor_cmp, visitor_join,
                                           put_visitor };
-static const struct kind kind_network = { sizeof(struct network), network_cmp, network_join, put_network };
 /* In the order in which they came: a pending row that is dropped in the same batch goes in first. */
 static const struct kind kind_pending = { sizeof(struct pending_row), NULL, NULL, put_pending };
 static const struct kind kind_drop = { sizeof(struct pending_key), NULL, NULL, put_drop };
@@ -451,13 +417,15 @@ static enum trap_err put_batch(struct store_db *db, struct derived_batch *b)
         struct rows *rows;
         const struct kind *kind;
     } steps[] = { { &b->evidence, &kind_evidence }, { &b->links, &kind_link },
-                  { &b->visitors, &kind_visitor },  { &b->networks, &kind_network },
+                  { &b->visitors, &kind_visitor },
                   { &b->pending, &kind_pending },   { &b->dropped, &kind_drop },
                   { &b->marks, &kind_mark } };
     enum trap_err err = TRAP_OK;
 
     for (size_t i = 0; i < sizeof steps / sizeof steps[0] && err == TRAP_OK; i++)
         err = put_all(db, steps[i].rows, steps[i].kind);
+    if (err == TRAP_OK && b->bulk == NULL)
+        err = batch_put_networks(db, b);
     return err == TRAP_OK ? put_newest(db, b->newest) : err;
 }
 
@@ -480,7 +448,9 @@ enum trap_err derived_commit(struct store_db *db, struct derived_batch *b)
         err = end_transaction(db, put_batch(db, b));
     if (err != TRAP_OK)
         return err;
-    b->evidence.n = b->links.n = b->visitors.n = b->networks.n = b->pending.n = b->dropped.n = b->marks.n = 0;
+    b->evidence.n = b->links.n = b->visitors.n = b->pending.n = b->dropped.n = b->marks.n = 0;
+    if (b->bulk == NULL)
+        b->networks.n = 0;
     b->newest = (wall_t){ 0 };
     return TRAP_OK;
 }

@@ -263,7 +263,7 @@ static enum trap_err give_facts(struct store_db *db, sqlite3_stmt *st, void *arg
     if (sqlite3_column_int(st, 5) != 0)
         v.flags |= VISIT_NOT_SHOWN;
     if ((v.flags & VISIT_BATCH) == 0)
-        err = db_column_ip(st, 2, &v.client);
+        err = visit_client_get(db_column_bytes(st, 2), &v);
     if (err == TRAP_OK)
         err = set_epoch(db, &v);
     return err == TRAP_OK ? w->fn(&v, w->arg) : err;

@@ -85,6 +85,17 @@ static enum trap_err is_outgrown(struct fold *f, const struct node_view *v, wall
     return err;
 }
 
+/* Did a file of the node lose records since its rows were made? */
+static enum trap_err is_erased(struct fold *f, const struct node_view *v, bool *out)
+{
+    uint64_t then = 0;
+    const enum trap_err err = derived_mark_get(f->derived, v->node, RECORD_ERASURES, &then);
+
+    if (err == TRAP_OK && v->erasure_mark != then)
+        *out = true;
+    return err;
+}
+
 /* What cannot be folded on top of what is there. */
 static enum trap_err check_marks(struct fold *f, wall_t as_of, bool *outgrown_out, struct err_text *why)
 {
@@ -99,6 +110,8 @@ static enum trap_err check_marks(struct fold *f, wall_t as_of, bool *outgrown_ou
         err = derived_newest(f->derived, &newest);
     for (size_t i = 0; i < f->node_count && err == TRAP_OK; i++)
         err = is_outgrown(f, &f->node[i], newest, &outgrown);
+    for (size_t i = 0; i < f->node_count && err == TRAP_OK; i++)
+        err = is_erased(f, &f->node[i], &outgrown);
     if (err != TRAP_OK) {
         err_text_set(why, "cannot read the marks of the derived database: %s", err_name(err));
         return err;
@@ -136,6 +149,9 @@ static enum trap_err mark_view(struct fold *f, wall_t as_of)
 
     for (size_t i = 0; i < f->node_count && err == TRAP_OK; i++)
         err = mark_epochs(f, &f->node[i]);
+    for (size_t i = 0; i < f->node_count; i++)
+        if (f->node[i].erasure_mark > 0)
+            derived_mark(f->batch, (struct record_id){ f->node[i].node, RECORD_ERASURES, f->node[i].erasure_mark });
     if (as_of.us != INT64_MAX)
         derived_mark(f->batch, (struct record_id){ CUT_NODE, RECORD_CUT, 1 });
     if (f->taints != NULL)

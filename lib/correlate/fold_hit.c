@@ -8,7 +8,7 @@ struct contribution {
     uint64_t source;
     uint8_t klass;
     bool already; /* added when the hit was folded first */
-    bool tainted; /* adds nothing */
+    bool tainted; /* adds nothing; so does class 0: its visit was erased */
     bool waits;   /* nothing can be said yet; only wait_for is set */
     struct mint_ref wait_for;
     bool linked;
@@ -41,7 +41,9 @@ enum trap_err fold_visit(struct fold *f, uint8_t node, const struct visit *v)
         derived_see(f->batch, v->at);
         return TRAP_OK;
     }
-    if ((v->flags & VISIT_BATCH) == 0)
+    if ((v->flags & VISIT_TRUNCATED) != 0)
+        derived_add_network(f->batch, v->client, v->at);
+    else if ((v->flags & VISIT_BATCH) == 0)
         derived_add_visitor(
             f->batch,
             &(struct visitor_row){ .client = ip_key(v->client), .count = 1, .first = v->at, .last = v->at });
@@ -119,12 +121,14 @@ static void take_identified(struct fold *f, const struct hit *h, const struct id
             f->result.tests++;
             c->klass = EVIDENCE_TEST;
         } else {
-            c->linked = (id->visit.flags & VISIT_BATCH) == 0;
+            c->linked = (id->visit.flags & (VISIT_BATCH | VISIT_TRUNCATED)) == 0;
         }
         break;
     case TRACE_AGED:
         f->result.aged++;
         c->source = source_of_node(SOURCE_AGED, ref.node);
+        if (id->gone)
+            c->klass = 0;
         break;
     case TRACE_FORGED:
     case TRACE_NOT_MINTED:
@@ -333,8 +337,8 @@ enum trap_err fold_hit(struct fold *f, uint8_t node, const struct hit *h, const 
         }
         if (old != NULL)
             derived_drop_pending(f->batch, node, h->seq, (uint32_t)i);
-        if (c->tainted) {
-            f->result.tainted += !already;
+        if (c->tainted || c->klass == 0) {
+            f->result.tainted += c->tainted && !already;
             derived_see(f->batch, h->at);
             continue;
         }
@@ -368,6 +372,8 @@ enum trap_err fold_orphan(struct fold *f, const struct pending_row *p)
     if (err != TRAP_OK || f->work[0].tainted)
         return err;
     take_identified(f, &h, &id, bytes_of(NULL, 0), &f->work[0]);
+    if (f->work[0].klass == 0)
+        return TRAP_OK;
     emit(f, p->hit_node, &h, 1);
     return TRAP_OK;
 }

@@ -45,6 +45,7 @@ TRAP_NODISCARD enum trap_err fold_take_view(struct fold *f, wall_t as_of);
 struct identified {
     struct fold_trace trace;
     struct visit visit; /* RESOLVED: without its texts */
+    bool gone;          /* with AGED: the visit was erased after the mail; adds nothing */
 };
 TRAP_NODISCARD enum trap_err identify(struct fold *f, struct bytes address, wall_t mailed,
                                       struct identified *out);

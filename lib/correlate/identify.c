@@ -81,8 +81,9 @@ static enum trap_err conclude(struct fold *f, const struct mint_ref *refs, size_
     static const int outcomes[] = { [RESOLVE_RESOLVED] = TRACE_RESOLVED,
                                     [RESOLVE_AGED] = TRACE_AGED,
                                     [RESOLVE_PENDING] = TRACE_PENDING,
-                                    [RESOLVE_FORGED] = TRACE_FORGED };
-    enum resolve_outcome each[MINT_READINGS_MAX];
+                                    [RESOLVE_FORGED] = TRACE_FORGED,
+                                    [RESOLVE_GONE] = TRACE_AGED };
+    enum resolve_outcome each[MINT_READINGS_MAX], decided;
     size_t which = 0;
 
     for (size_t i = 0; i < n; i++) {
@@ -91,7 +92,9 @@ static enum trap_err conclude(struct fold *f, const struct mint_ref *refs, size_
             return err;
     }
     out->trace.minted = true;
-    out->trace.outcome = outcomes[resolve_readings(each, n, &which)];
+    decided = resolve_readings(each, n, &which);
+    out->trace.outcome = outcomes[decided];
+    out->gone = decided == RESOLVE_GONE;
     out->trace.ref = refs[which];
     return TRAP_OK;
 }

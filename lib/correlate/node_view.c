@@ -10,14 +10,19 @@ void node_view_free(struct node_view *v)
     free(v->epochs);
     v->epochs = NULL;
     v->epoch_count = 0;
+    free(v->erasures);
+    v->erasures = NULL;
+    v->erasure_count = 0;
     visit_table_free(&v->table);
 }
 
 enum trap_err node_view_take_hits(struct node_view *v)
 {
     uint64_t erased = 0;
-    const enum trap_err err = hit_bounds(v->hits, &v->hits_last, &v->hits_erased);
+    enum trap_err err = erasure_mark(v->hits, v->visits, &v->erasure_mark);
 
+    if (err == TRAP_OK)
+        err = hit_bounds(v->hits, &v->hits_last, &v->hits_erased);
     return err == TRAP_OK ? session_bounds(v->hits, &v->sessions_last, &erased) : err;
 }
 
@@ -90,6 +95,30 @@ static enum trap_err take_epochs(struct node_view *v)
     return TRAP_OK;
 }
 
+static enum trap_err add_erasure(const struct erasure *e, void *arg)
+{
+    struct node_view *v = arg;
+    struct erasure *more;
+
+    if (e->kind != ERASURE_VISIT)
+        return TRAP_OK;
+    more = reallocarray(v->erasures, v->erasure_count + 1, sizeof *more);
+    if (more == NULL)
+        return TRAP_ENOMEM;
+    v->erasures = more;
+    v->erasures[v->erasure_count++] = *e;
+    return TRAP_OK;
+}
+
+/* 0: it is not on record. */
+static wall_t erased_at(const struct node_view *v, uint64_t seq)
+{
+    for (size_t i = 0; i < v->erasure_count; i++)
+        if (seq <= v->erasures[i].upto)
+            return v->erasures[i].at;
+    return (wall_t){ 0 };
+}
+
 enum trap_err node_view_take_visits(struct node_view *v)
 {
     struct visit last;
@@ -98,7 +127,9 @@ enum trap_err node_view_take_visits(struct node_view *v)
     if (err == TRAP_OK && v->as_of.us != INT64_MAX)
         err = cut_visits(v);
     if (err == TRAP_OK)
-        err = take_epochs(v);
+        err = take_epochs(v); /* forgets what was taken before */
+    if (err == TRAP_OK)
+        err = erasure_each(v->visits, add_erasure, v);
     if (err != TRAP_OK)
         return err;
     v->newest = (wall_t){ 0 };
@@ -174,6 +205,8 @@ enum trap_err node_view_find(const struct node_view *v, struct visit_cache *cach
         if (err != TRAP_OK)
             return err;
         known.erased = known.visit == NULL && seq <= v->visits_erased;
+        if (known.erased)
+            known.erased_at = erased_at(v, seq);
         if (known.visit != NULL && known.visit->at.us > v->as_of.us) {
             known.visit = NULL; /* the log ends before it */
             known.arrived = false;

@@ -14,6 +14,7 @@
 
 #include <correlate/fold.h>
 #include <correlate/resolve.h>
+#include <store/erasure.h>
 #include <store/hit_log.h>
 #include <store/visit_log.h>
 
@@ -30,6 +31,9 @@ struct node_view {
     wall_t newest;             /* time of visit visits_last, 0: none */
     struct epoch_view *epochs; /* ascending, at least one */
     size_t epoch_count;
+    uint64_t erasure_mark;    /* when the bounds were taken */
+    struct erasure *erasures; /* of visits, in order */
+    size_t erasure_count;
     struct visit_table *table; /* NULL: each visit is asked for */
 };
 

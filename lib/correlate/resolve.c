@@ -6,6 +6,7 @@ static const char *const names[] = {
     [RESOLVE_AGED] = "aged",
     [RESOLVE_PENDING] = "pending",
     [RESOLVE_FORGED] = "forged",
+    [RESOLVE_GONE] = "gone",
 };
 
 const char *resolve_outcome_name(enum resolve_outcome o)
@@ -23,8 +24,10 @@ enum resolve_outcome resolve(const struct resolve_known *known, uint8_t slot, wa
             (v->flags & VISIT_NOT_SHOWN) == 0 && slot < VISIT_SLOTS && visit_technique(v->recipe, slot) != 0;
         return shown && v->at.us <= visited_by.us ? RESOLVE_RESOLVED : RESOLVE_FORGED;
     }
+    /* Mail from before the erasure had an outcome then, perhaps one that blames nobody (a test, a slot that was not
+     * shown): an erasure must not turn that into evidence. */
     if (known->erased)
-        return RESOLVE_AGED;
+        return mailed.us < known->erased_at.us ? RESOLVE_GONE : RESOLVE_AGED;
     if (known->arrived)
         return RESOLVE_FORGED;
     /* A node's visits come in order: when later ones are there, this one can only be younger than the
@@ -34,7 +37,7 @@ enum resolve_outcome resolve(const struct resolve_known *known, uint8_t slot, wa
 
 enum resolve_outcome resolve_readings(const enum resolve_outcome *each, size_t n, size_t *which_out)
 {
-    enum { OUTCOMES = RESOLVE_FORGED + 1 };
+    enum { OUTCOMES = RESOLVE_GONE + 1 };
     size_t count[OUTCOMES] = { 0 }, first[OUTCOMES] = { 0 };
     enum resolve_outcome decides = RESOLVE_FORGED;
 
@@ -44,6 +47,8 @@ enum resolve_outcome resolve_readings(const enum resolve_outcome *each, size_t n
     }
     if (count[RESOLVE_PENDING] > 0)
         decides = RESOLVE_PENDING;
+    else if (count[RESOLVE_GONE] > 0)
+        decides = RESOLVE_GONE;
     else if (count[RESOLVE_RESOLVED] > 0)
         decides = RESOLVE_RESOLVED;
     else if (count[RESOLVE_AGED] > 0)

@@ -36,5 +36,7 @@ typedef enum trap_err erasure_fn(const struct erasure *e, void *arg);
 TRAP_NODISCARD enum trap_err erasure_each(struct store_db *db, erasure_fn *fn, void *arg);
 /* How many times evidence has to be made anew because of this file. */
 TRAP_NODISCARD enum trap_err erasure_change(struct store_db *db, uint64_t *out);
+/* Of both files of a node, for derived.db (RECORD_ERASURES). */
+TRAP_NODISCARD enum trap_err erasure_mark(struct store_db *hits, struct store_db *visits, uint64_t *out);
 
 #endif

@@ -101,12 +101,14 @@ size_t derived_batch_rows(const struct derived_batch *b);
 void derived_add_evidence(struct derived_batch *b, const struct evidence_row *r);
 void derived_add_link(struct derived_batch *b, const struct link_row *r);
 void derived_add_visitor(struct derived_batch *b, const struct visitor_row *r); /* also the first visit of its network */
+/* A visit of which only the network is known any more: the network's first one, nobody's visit. */
+void derived_add_network(struct derived_batch *b, struct ip client, wall_t at);
 void derived_add_pending(struct derived_batch *b, const struct pending_row *r);
 void derived_drop_pending(struct derived_batch *b, uint8_t hit_node, uint64_t hit, uint32_t n);
 /* A record of this time was folded, though it adds nothing. */
 void derived_see(struct derived_batch *b, wall_t at);
 /* Besides records the fold marks what it decoded with: RECORD_EPOCHS, RECORD_OUTRUN, RECORD_CUT,
- * RECORD_TAINTS (record.h). */
+ * RECORD_TAINTS, RECORD_ERASURES (record.h). */
 void derived_mark(struct derived_batch *b, struct record_id upto);
 /* Applies and empties the batch; on error nothing is changed and the batch is kept. */
 TRAP_NODISCARD enum trap_err derived_commit(struct store_db *db, struct derived_batch *b);

@@ -25,6 +25,7 @@ enum record_log {
     RECORD_EPOCHS = 5, /* seq: the newest epoch whose addresses were looked for; every node that the fold knows has it */
     RECORD_CUT = 6,    /* seq 1: made by a fold that left out what was later than its as_of */
     RECORD_TAINTS = 8, /* of node 0. seq: taints_digest() of what was left out; other taints: folded from the begin */
+    RECORD_ERASURES = 9, /* seq: erasure_mark() of the node's files; another one: folded from the begin */
     RECORD_OUTRUN = 7  /* seq: time (us) of the newest record that was folded before RECORD_EPOCHS had its value */
 };
 struct record_id {

@@ -6,7 +6,7 @@
 #include <store/import.h>
 #include <store/visit_log.h>
 
-#include "../../../store/keeper.h"
+#include "keeper.h"
 
 enum { DAY = 86400 };
 static const int64_t us_per_s = 1000000;
@@ -197,7 +197,7 @@ static enum trap_err count_kinds(const struct erasure *e, void *arg)
 static bool all_kept(const struct scratch *s, uint64_t unused)
 {
     unsigned kinds[16] = { 0 };
-    int64_t erased = 0;
+    int64_t erased = 0, under_way = 0;
     struct store_db *db;
     bool ok = change_of(s, STORE_VISITS) >= 2 && change_of(s, STORE_HITS) >= 2;
 
@@ -205,8 +205,9 @@ static bool all_kept(const struct scratch *s, uint64_t unused)
     db = open_reader(s, STORE_HITS);
     assert_int_equal(erasure_each(db, count_kinds, kinds), TRAP_OK);
     assert_int_equal(db_meta_get(db, "session_erased", 0, &erased), TRAP_OK);
+    assert_int_equal(db_meta_get(db, KEEP_UNDER_WAY, 0, &under_way), TRAP_OK);
     store_close(&db);
-    return ok && kinds[ERASURE_SESSION] == 1 && kinds[ERASURE_COUNTER] == 1 && erased > 0;
+    return ok && under_way == 0 && kinds[ERASURE_SESSION] == 1 && kinds[ERASURE_COUNTER] == 1 && erased > 0;
 }
 
 /* Every clock for itself; a restart finds nothing more to do. */
