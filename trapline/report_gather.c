@@ -166,6 +166,13 @@ static enum trap_err add_links(struct prefix harvester, const struct link_row *r
 
 /* ---- visits and hits ---- */
 
+static json_t *visit_client(const struct visit *v)
+{
+    if ((v->flags & VISIT_BATCH) != 0)
+        return json_null();
+    return (v->flags & VISIT_TRUNCATED) != 0 ? json_prefix(ip_network(v->client)) : json_ip(v->client);
+}
+
 static enum trap_err visit_object(const struct visit *v, void *arg)
 {
     json_t **out = arg;
@@ -175,7 +182,7 @@ static enum trap_err visit_object(const struct visit *v, void *arg)
         if (visit_technique(v->recipe, slot) != 0)
             json_array_append_new(techniques, json_string(technique_name(visit_technique(v->recipe, slot))));
     *out = json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "visit", (json_int_t)v->seq, "at",
-                     json_wall(v->at), "client", v->flags & VISIT_BATCH ? json_null() : json_ip(v->client),
+                     json_wall(v->at), "client", visit_client(v),
                      "site", json_bytes(v->site), "page", json_bytes(v->page), "agent", json_bytes(v->agent),
                      "techniques", techniques, "shown", (v->flags & VISIT_NOT_SHOWN) == 0);
     return *out == NULL ? TRAP_ENOMEM : TRAP_OK;

@@ -4,6 +4,7 @@
 
 #include <base/daemon.h>
 #include <base/log.h>
+#include <store/file.h>
 
 #include <stdio.h>
 
@@ -39,6 +40,17 @@ static void print_next(const struct config *c)
     (void)fflush(stdout);
 }
 
+/* acts.db has no daemon that writes it: after an upgrade it is brought up to date here, before those who read it begin. */
+static int upgrade_acts(const struct config *c)
+{
+    struct store_db *acts = NULL;
+    struct err_text why = { "" };
+    const enum trap_err err = store_open(c->state_dir, STORE_ACTS, STORE_WRITE, &acts, &why);
+
+    store_close(&acts);
+    return err == TRAP_OK ? 0 : cli_fail_err(err, &why);
+}
+
 int verb_run(struct cli *cli)
 {
     struct supervisor *s = NULL;
@@ -52,7 +64,9 @@ int verb_run(struct cli *cli)
     if (code != 0)
         return code;
     log_init("trapline", c->log_level);
-    code = supervisor_start(c, &s);
+    code = upgrade_acts(c);
+    if (code == 0)
+        code = supervisor_start(c, &s);
     if (code == 0) {
         print_next(c);
         code = supervisor_wait(s, -1);
