@@ -93,18 +93,21 @@ def test_listed_clients_are_slow(build):
         for s in (first, slow):
             assert s.ask(f"XCLIENT ADDR={LISTED}\r\n".encode(), 220).startswith(GREETING.encode())
         fast, third = greet(inst, OTHER), greet(inst, LISTED)   # tarpit_sessions
-        third.close()
+        third.expect("QUIT", 221)
+        assert third.reply()[0] == 0
         fast.expect("EHLO other.example", 250)
         assert fast.message("a@b.example", ["t1@old.example"], BODY) == 250
-        fast.close()
+        fast.expect("QUIT", 221)
+        assert fast.reply()[0] == 0
         assert slow.ask(b"EHLO listed.example\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<t1@old.example>\r\nDATA\r\n", 354)
         slow.send(BODY + b".\r\n")
         wait_for("both hits: nothing is lost but time",
                  lambda: inst.sql("hits", "SELECT count(*) FROM hit WHERE address = ?", b"t1@old.example") == [(2,)])
         flags = dict(inst.sql("hits", "SELECT helo, flags FROM hit WHERE address = ?", b"t1@old.example"))
         assert flags[b"listed.example"] & TARPIT_FLAG and not flags[b"other.example"] & TARPIT_FLAG, flags
+        before = inst.sockets(inst.daemon)
         first.close()
-        wait_for("the end of its session", lambda: inst.log().count(f"ip={LISTED}") > 1)
+        wait_for("the end of its session", lambda: inst.sockets(inst.daemon) < before)
         assert Slow(inst).ask(f"XCLIENT ADDR={LISTED}\r\n".encode(), 220), "the slow place is free again"
 
 
