@@ -5,7 +5,7 @@
  *          the postbox (files of mail to postmaster). They reach the loop only by server_complete() and
  *          server_wake().
  * Owns:    config is the caller's; the rest is made by server_new() and released by server_free().
- * Tests:   tests/replay, tests/functional/test_smtp_limits.py
+ * Tests:   tests/replay, tests/functional/test_smtp_limits.py, test_smtp_stop.py
  */
 #ifndef TRAPSMTP_SERVER_H
 #define TRAPSMTP_SERVER_H
