@@ -128,6 +128,8 @@ bool content_begun(const struct session *s)
     switch (s->state) {
     case SESSION_DATA:
     case SESSION_CHUNKED:
+    case SESSION_COMMIT:
+    case SESSION_ENDED:
         return true;
     case SESSION_CHUNK:
         return !s->chunk.refused || s->chunk.back == SESSION_CHUNKED;

@@ -24,7 +24,7 @@ void content_add_chunk(struct session *s, struct bytes octets);
 /* Behind the last chunk: as at end-of-data. */
 void content_end(struct session *s);
 
-/* Whether the message of this session has content, finished or not. */
+/* Whether the message of this session has content, finished or not, on its way to the disk or back from it. */
 bool content_begun(const struct session *s);
 /* What is known of the content so far, as enum hit_flag. */
 uint32_t content_flags(const struct message *m);

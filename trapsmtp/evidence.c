@@ -100,18 +100,17 @@ static struct session *message_finish(struct message *m)
     struct server *server = m->server;
     struct session *s = m->session;
     const bool ok = m->result == TRAP_OK;
-    const bool is_hit = m->trap_count > 0;
     enum smtp_reply answer = SMTP_REPLY_NO_STORAGE;
 
     if (ok)
-        answer = is_hit && is_rejected(m) ? SMTP_REPLY_REFUSED : SMTP_REPLY_MESSAGE_OK;
+        answer = is_rejected(m) ? SMTP_REPLY_REFUSED : SMTP_REPLY_MESSAGE_OK;
     else if (!m->copy_refused) /* that concerns only mail to postmaster */
         storage_failed(server, s, err_name(m->result));
-    if (ok && is_hit && !m->counted)
-        log_hit(m);
     if (s != NULL) {
         const bool ended = s->state == SESSION_ENDED;
 
+        if (m->copy_refused)
+            session_record_attempt(s);
         tally_message(s, m);
         session_message_done(s, m, answer);
         if (ended)
@@ -121,34 +120,30 @@ static struct session *message_finish(struct message *m)
     return s;
 }
 
-static void message_job_done(struct message *m, enum trap_err result)
+/* The same outside of a turn: the session goes on. */
+static void message_end(struct message *m)
 {
-    struct session *s;
+    struct session *s = message_finish(m);
 
-    m->jobs--;
-    if (m->result == TRAP_OK)
-        m->result = result;
-    if (m->jobs > 0)
-        return;
-    s = message_finish(m);
     if (s != NULL)
         session_resume(s);
+}
+
+static void job_done(struct message *m, enum trap_err result)
+{
+    m->server->jobs_out--;
+    m->jobs--;
+    m->result = result;
 }
 
 static void run_hit_done(struct completion *c)
 {
     struct message *m = MPSC_OWNER(c, struct message, hit_done);
 
-    m->server->jobs_out--;
-    message_job_done(m, m->hit_result);
-}
-
-static void run_copy_done(struct completion *c)
-{
-    struct message *m = MPSC_OWNER(c, struct message, copy_done);
-
-    m->server->jobs_out--;
-    message_job_done(m, m->copy_result);
+    job_done(m, m->hit_result);
+    if (m->result == TRAP_OK && !m->counted)
+        log_hit(m);
+    message_end(m);
 }
 
 static void on_hit_done(struct commit_job *job, enum trap_err result)
@@ -170,41 +165,16 @@ static void on_counter_done(struct commit_job *job, enum trap_err result)
 /* Hands the evidence to the writer: a hit, or one more in the sender's counter row of this hour. */
 static enum trap_err submit_evidence(struct message *m)
 {
-    enum trap_err err;
-
-    if (m->trap_count == 0)
-        return TRAP_OK;
     m->hit_done.run = run_hit_done;
     commit_expect(hit_log_commit(m->server->hits), m->server->message_count);
     if (m->counted) {
         m->counter_job = (struct counter_job){
             .job.done = on_counter_done, .sender = m->hit_job.hit.sender, .at = m->hit_job.hit.at, .n = 1
         };
-        err = hit_log_submit_counter(m->server->hits, &m->counter_job);
-    } else {
-        m->hit_job.job.done = on_hit_done;
-        err = hit_log_submit(m->server->hits, &m->hit_job);
+        return hit_log_submit_counter(m->server->hits, &m->counter_job);
     }
-    if (err == TRAP_OK) {
-        m->jobs++;
-        m->server->jobs_out++;
-    }
-    return err;
-}
-
-static enum trap_err submit_copy(struct message *m)
-{
-    enum trap_err err;
-
-    if (m->role_count == 0)
-        return TRAP_OK;
-    m->copy_done.run = run_copy_done;
-    err = postbox_submit(m->server->postbox, m);
-    if (err == TRAP_OK) {
-        m->jobs++;
-        m->server->jobs_out++;
-    }
-    return err;
+    m->hit_job.job.done = on_hit_done;
+    return hit_log_submit(m->server->hits, &m->hit_job);
 }
 
 static void queue_add(struct message *m)
@@ -230,33 +200,66 @@ static void queue_remove(struct message *m)
     m->queued = false;
 }
 
-/* False: the commit queue is full, try again later. Otherwise jobs are out, or m->result is set and there
- * are none. */
+static bool has_copy(const struct message *m)
+{
+    return m->role_count > 0 && !m->copied;
+}
+
+/* The copy for postmaster, or the evidence where there is none, or it is on disk. False: the commit queue is full,
+ * try again later. Otherwise a job is out, or m->result is set and there is none. */
 static bool submit(struct message *m)
 {
-    const enum trap_err err = m->server->hits == NULL ? TRAP_ECLOSED : submit_evidence(m);
+    const bool copy = has_copy(m);
+    enum trap_err err = TRAP_ECLOSED;
 
-    if (err == TRAP_EFULL)
+    if (m->server->hits != NULL)
+        err = copy ? postbox_submit(m->server->postbox, m) : submit_evidence(m);
+    if (err == TRAP_EFULL && !copy)
         return false;
-    m->result = err != TRAP_OK ? err : submit_copy(m);
+    m->result = err;
+    if (err == TRAP_OK) {
+        m->jobs++;
+        m->server->jobs_out++;
+    }
     return true;
+}
+
+/* Submits, or waits behind others. */
+static void submit_or_queue(struct message *m)
+{
+    const struct server *server = m->server;
+
+    if (!has_copy(m))
+        m->counted = !client_limits_take(&m->server->limits, m->hit_job.hit.sender, CLIENT_HITS,
+                                         server->config->smtp.hits_per_sender_hour, loop_now(server->loop));
+    if (server->queue_head != NULL || !submit(m))
+        queue_add(m);
+}
+
+/* Where there is no room for the copy there is no hit either, and a client that tries again makes no second one.
+ * Nor is there one when the client was told 452 meanwhile. */
+static void run_copy_done(struct completion *c)
+{
+    struct message *m = MPSC_OWNER(c, struct message, copy_done);
+
+    job_done(m, m->copy_result);
+    m->copied = true;
+    if (m->result == TRAP_OK && m->trap_count > 0 && m->session != NULL)
+        submit_or_queue(m);
+    if (m->jobs == 0 && !m->queued)
+        message_end(m);
 }
 
 void evidence_submit(struct session *s)
 {
     struct message *m = s->message;
-    const struct conf_smtp *conf = &s->server->config->smtp;
 
     s->state = SESSION_COMMIT;
-    m->counted = m->trap_count > 0 &&
-                 !client_limits_take(&s->server->limits, forward_sender(s), CLIENT_HITS,
-                                     conf->hits_per_sender_hour, loop_now(s->server->loop));
+    m->copy_done.run = run_copy_done;
     m->result = hit_fill(s, m);
-    if (m->result == TRAP_OK && (s->server->queue_head != NULL || !submit(m))) {
-        queue_add(m);
-        return;
-    }
-    if (m->jobs == 0)
+    if (m->result == TRAP_OK && m->trap_count + m->role_count > 0) /* retired traps are neither */
+        submit_or_queue(m);
+    if (m->jobs == 0 && !m->queued)
         (void)message_finish(m); /* in its own turn, which goes on */
 }
 
@@ -268,10 +271,8 @@ void evidence_retry(struct server *server)
         if (!submit(m))
             return;
         queue_remove(m);
-        if (m->jobs == 0) {
-            m->jobs = 1;
-            message_job_done(m, m->result);
-        }
+        if (m->jobs == 0)
+            message_end(m);
     }
 }
 

@@ -32,7 +32,7 @@ struct message *message_new(struct server *server, struct session *session)
     m->session = session;
     m->next = NULL;
     m->jobs = 0;
-    m->queued = m->counted = m->relayed = m->too_big = m->copy_refused = false;
+    m->queued = m->counted = m->copied = m->relayed = m->too_big = m->copy_refused = false;
     m->result = TRAP_OK;
     m->reverse_path_len = 0;
     m->rcpt_count = m->trap_count = m->role_count = m->taken_count = 0;

@@ -2,7 +2,8 @@
  *
  * Life:    MAIL makes it (message_new); RSET, the end of the session or a refusal drops it (message_drop);
  *          at end-of-data it is handed to the writer, which borrows it until the last of its completions
- *          ran. While it is out it cannot be dropped: the session is unlinked instead (session = NULL) and
+ *          ran. Of a message to postmaster and a trap the copy is written first, then the hit: where there is no room
+ *          for the copy there is no hit, and a client that tries again makes no second one. While it is out it cannot be dropped: the session is unlinked instead (session = NULL) and
  *          the message goes when it comes back.
  * Memory:  a message that ended is used again; larger buffers are given back. Envelopes and samples of all
  *          messages together may take MESSAGES_HELD_MAX; beyond that a message gets MESSAGE_ROOM_MIN and no
@@ -56,6 +57,7 @@ struct message {
     uint32_t jobs;             /* completions that have not come back */
     bool queued;               /* in the server's queue */
     bool counted;              /* beyond hits_per_sender_hour: no hit of its own */
+    bool copied;               /* the copy for postmaster came back */
     enum trap_err result;      /* worst of the completions so far */
     enum trap_err hit_result;  /* written by done() on the writer's thread */
     enum trap_err copy_result; /* written on the postbox's thread */

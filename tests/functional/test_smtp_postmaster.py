@@ -62,6 +62,39 @@ def test_an_unfinished_one_is_no_attempt(build):
         assert all(r == (0,) for r in rows) and files(inst) == []
 
 
+def test_folder_full_and_a_trap(build):
+    """Both or neither: without room for the copy there is no hit, so that a client that tries again makes no second one, but an attempt
+    a session. As soon as there is room both are there, once."""
+    with sink(build, "postmaster_max_files = 1 postmaster_share = 100") as inst:
+        assert send(inst, "203.0.113.1") == 250
+        for n in range(3):
+            with inst.smtp("203.0.113.2") as s:
+                assert s.message("a@b.example", [ROLE, TRAP], BODY) == 452
+                assert s.message("a@b.example", [TRAP, ROLE], BODY) == 452
+        query = "SELECT attempt_class, attempt_address, hits, refused_limit FROM session WHERE client = ?"
+        attempts = wait_for("three records", lambda: (rows := inst.sql("hits", query, bytes([203, 0, 113, 2]))) and len(rows) == 3 and rows)
+        assert attempts == [(2, TRAP.encode(), 0, 2)] * 3, attempts
+        assert hits(inst) == 0 and len(files(inst)) == 1
+        files(inst)[0].unlink()
+        with inst.smtp("203.0.113.2") as s:
+            assert s.message("a@b.example", [ROLE, TRAP], BODY) == 250
+        assert hits(inst) == 1 and len(files(inst)) == 1
+        assert "smtp.hit seq=1" in inst.log()
+        assert send(inst, "203.0.113.2", TRAP) == 250
+
+
+def test_copy_beyond_the_hits_of_an_hour(build):
+    """What was refused for want of room does not use up the hits of the hour; what comes behind them is counted, with its copies."""
+    with sink(build, "postmaster_max_files = 3 postmaster_share = 100 hits_per_sender_hour = 2") as inst:
+        with inst.smtp("203.0.113.2") as s:
+            assert [s.message("a@b.example", [ROLE, TRAP], BODY) for _ in range(5)] == [250] * 3 + [452] * 2
+        assert hits(inst) == 2 and inst.sql("hits", "SELECT sum(count) FROM counter") == [(1,)]
+        with inst.smtp("203.0.113.3") as s:
+            assert [s.message("a@b.example", [ROLE, TRAP], BODY) for _ in range(5)] == [452] * 5
+            assert s.message("a@b.example", [TRAP], BODY) == 250
+        assert hits(inst) == 3 and inst.sql("hits", "SELECT sum(count) FROM counter") == [(1,)]
+
+
 def test_folder_full(build):
     """Files at the bound: 452 for this mail and nothing else; room again as soon as one is removed."""
     with sink(build, "postmaster_max_files = 20 postmaster_share = 100") as inst:
