@@ -44,7 +44,8 @@ static enum trap_err compute(const struct export_env *env, struct export_eval *e
                                          .acts = &e->acts,
                                          .key = env->key,
                                          .as_of = e->as_of,
-                                         .derived = env->derived };
+                                         .derived = env->derived,
+                                         .lookups = env->acts };
         enum trap_err err;
 
         if (find(e, d) != NULL)

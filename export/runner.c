@@ -149,7 +149,8 @@ static uint64_t stamp_files(const struct strings *files, uint64_t seen)
     return seen;
 }
 
-/* Look-ups of single senders change nothing here, and there may be many. */
+/* Look-ups of single senders may be many, and change little: what weights make of them waits for the next
+ * evaluation. */
 static enum trap_err newest_act(struct store_db *acts, uint64_t *out)
 {
     static const char *const lookups[] = { LOOKUP_PROVIDER, LOOKUP_CRAWLER, LOOKUP_DNSWL };

@@ -80,7 +80,7 @@ static const char sql_range[] =
     "SELECT seq, at_us, until_us, kind, subject, detail, who, why FROM act "
     "WHERE kind = 12 AND (subject, seq) > (?1, ?2) AND subject < ?3 ORDER BY subject, seq LIMIT 1000";
 static const char sql_newest[] = "SELECT seq, at_us, until_us, kind, subject, detail, who, why FROM act "
-                                 "WHERE kind = 12 AND subject = ?1 ORDER BY seq DESC LIMIT 1";
+                                 "WHERE kind = 12 AND subject = ?1 AND at_us <= ?2 ORDER BY seq DESC LIMIT 1";
 static const char sql_last[] = "SELECT max(seq) FROM act WHERE kind = 12 AND subject >= ?1 AND subject < ?2";
 
 /* The first text behind all that begin so: its last octet is one of ours, never 0xff. */
@@ -150,12 +150,18 @@ enum trap_err lookup_each(struct store_db *acts, const char *begin, act_fn *fn, 
 
 enum trap_err lookup_newest(struct store_db *acts, struct bytes subject, act_fn *fn, void *arg)
 {
+    return lookup_as_of(acts, subject, (wall_t){ INT64_MAX }, fn, arg);
+}
+
+enum trap_err lookup_as_of(struct store_db *acts, struct bytes subject, wall_t as_of, act_fn *fn, void *arg)
+{
     sqlite3_stmt *st = NULL;
     enum trap_err err = db_statement(acts, sql_newest, &st);
 
     if (err != TRAP_OK)
         return err;
     db_bind_bytes(st, 1, subject);
+    db_bind_int(st, 2, as_of.us);
     err = db_step(acts, st);
     if (err == TRAP_OK) {
         const struct act a = act_of_row(st);

@@ -166,5 +166,6 @@ struct policy_env home_policy(const struct home *h, const struct conf_policy *p)
                                 .acts = &h->acts_view,
                                 .key = h->policy_key,
                                 .as_of = h->now,
-                                .derived = h->derived };
+                                .derived = h->derived,
+                                .lookups = h->acts };
 }

@@ -1,9 +1,7 @@
 /* look_report.c - see look_report.h. */
 #include "look_report.h"
 
-#include <store/hit_log.h>
 #include <store/lookup.h>
-#include <store/visit_log.h>
 
 #include <stdio.h>
 
@@ -42,7 +40,7 @@ static enum trap_err on_act(const struct act *a, void *arg)
         return TRAP_OK;
     json_decref(n->doc);
     n->at = a->at;
-    n->doc = json_pack("{s:o, s:o}", "address", json_bytes(a->subject), "at", json_wall(a->at));
+    n->doc = json_pack("{s:o, s:o}", "subject", json_bytes(a->subject), "at", json_wall(a->at));
     add_words(n->doc, a->detail);
     return TRAP_OK;
 }
@@ -65,42 +63,12 @@ static json_t *finish(struct newest *n, enum trap_err err, enum trap_err *err_ou
 
 /* ---- one address ---- */
 
-static enum trap_err take_sender(const struct hit *hit, void *arg)
-{
-    *(struct ip *)arg = hit->sender;
-    return TRAP_OK;
-}
-
-static enum trap_err take_client(const struct visit *v, void *arg)
-{
-    *(struct ip *)arg = v->client;
-    return TRAP_OK;
-}
-
-static enum trap_err look_at_ip(struct home *h, struct ip ip, struct newest *n)
-{
-    char text[IP_TEXT_MAX];
-
-    return look_at(h, bytes_str(ip_text(ip, text)), n);
-}
-
-/* An IPv6 key is a /64: the addresses of it that mailed and visited last. */
 json_t *look_report_key(struct home *h, struct prefix key, enum trap_err *err_out)
 {
-    struct ip sender = key.ip, client = key.ip;
     struct newest n = { .doc = NULL };
-    enum trap_err err = look_at_ip(h, key.ip, &n);
+    char subject[PREFIX_TEXT_MAX];
 
-    if (err == TRAP_OK && !ip_is_v4(key.ip)) {
-        err = hit_by_sender(h->hits, key, 1, take_sender, &sender);
-        if (err == TRAP_OK)
-            err = visit_by_client(h->visits, key, 1, take_client, &client);
-        if (err == TRAP_OK)
-            err = look_at_ip(h, sender, &n);
-        if (err == TRAP_OK)
-            err = look_at_ip(h, client, &n);
-    }
-    return finish(&n, err, err_out);
+    return finish(&n, look_at(h, bytes_str(prefix_text(key, subject)), &n), err_out);
 }
 
 static const char *text(const json_t *o, const char *key)

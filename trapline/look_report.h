@@ -7,7 +7,7 @@
 
 #include "home.h"
 
-/* The newest look-up of an address of this key ({"address", "at", and its words}); JSON null: none. NULL: *err_out
+/* The newest look-up of an address of this key ({"subject", "at", and its words}); JSON null: none. NULL: *err_out
  * says why. */
 json_t *look_report_key(struct home *h, struct prefix key, enum trap_err *err_out);
 /* Of a provider's domain; JSON null: never resolved. */

@@ -51,6 +51,8 @@ static json_t *sender_verdict(const struct home *h, const struct conf_zone *z, c
     json_object_set_new(o, "days", json_integer(v->days));
     json_object_set_new(o, "days_needed", json_integer(p->days_min));
     json_object_set_new(o, "messages", json_integer((json_int_t)v->messages));
+    if (v->look_milli > 0)
+        json_object_set_new(o, "more_each", json_milli(v->look_milli));
     return o;
 }
 

@@ -49,7 +49,9 @@ static void print_zones(const json_t *zones)
                    number(z, "sources_needed"), plural(number(z, "sources_needed")), number(z, "days"),
                    number(z, "days_needed"), plural(number(z, "days_needed")), number(z, "messages"),
                    plural(number(z, "messages")));
-        else
+        if (text(z, "more_each")[0] != '\0')
+            printf("      each message counts %s more, for what look-ups say of the sender\n", text(z, "more_each"));
+        if (!sender)
             printf(
                 "      %lld sender%s (%lld needed) or %lld address%s mailed (%lld needed), last visit %s\n",
                 number(z, "senders"), plural(number(z, "senders")), number(z, "senders_needed"),

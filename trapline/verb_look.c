@@ -112,7 +112,7 @@ int verb_look(struct cli *cli)
 
     if (code != 0)
         return code;
-    if (cli->argc == 1 && prefix_parse(bytes_str(cli->argv[0]), &key) != TRAP_OK &&
+    if (cli->argc == 1 && cli_prefix(cli->argv[0], &key) != TRAP_OK &&
         dns_name_read(bytes_str(cli->argv[0]), domain) != TRAP_OK)
         return cli_fail(EXIT_USAGE, "look: \"%s\" is neither an IP address nor a domain",
                         cli_text(bytes_str(cli->argv[0])));

@@ -122,7 +122,8 @@ static enum trap_err at_moment(struct replay *r, wall_t as_of, struct err_text *
                                         .acts = &acts,
                                         .key = r->h->policy_key,
                                         .as_of = as_of,
-                                        .derived = r->derived };
+                                        .derived = r->derived,
+                                        .lookups = r->h->acts };
         struct listings l;
 
         err = listings_compute(&env, r->kind, &l, why);

@@ -218,6 +218,9 @@ static void add_name(const struct address *a, struct buf *detail)
 
 static void describe(const struct address *a, struct buf *detail)
 {
+    char ip[IP_TEXT_MAX];
+
+    lookup_word_add(detail, "address", bytes_str(ip_text(a->ask.ip, ip)));
     lookup_word_add(detail, "reverse", bytes_str(a->reverse));
     add_name(a, detail);
     if (a->helo != NULL) {
@@ -264,7 +267,7 @@ enum { ACTS = 3 };
 static enum trap_err write_acts(const struct address *a, struct err_text *why)
 {
     const wall_t now = wall_now();
-    char subject[ACTS][LOOKUP_SUBJECT_MAX], ip[IP_TEXT_MAX];
+    char subject[ACTS][LOOKUP_SUBJECT_MAX], ip[IP_TEXT_MAX], key[PREFIX_TEXT_MAX];
     struct buf detail[ACTS];
     struct act acts[ACTS];
     size_t n = 1;
@@ -272,7 +275,8 @@ static enum trap_err write_acts(const struct address *a, struct err_text *why)
 
     for (size_t i = 0; i < ACTS; i++)
         buf_init(&detail[i], LOOKUP_DETAIL_MAX);
-    (void)snprintf(subject[0], sizeof(subject[0]), "%s", ip_text(a->ask.ip, ip));
+    (void)ip_text(a->ask.ip, ip);
+    (void)snprintf(subject[0], sizeof(subject[0]), "%s", prefix_text(ip_key(a->ask.ip), key));
     describe(a, &detail[0]);
     if (a->ask.harvester) {
         (void)snprintf(subject[n], sizeof(subject[n]), LOOKUP_CRAWLER "%s", ip);

@@ -61,12 +61,12 @@ static enum trap_err on_newest(const struct act *a, void *arg)
     return TRAP_OK;
 }
 
-static bool is_on_record(const struct batch *b, const char *begin, struct ip ip)
+static bool is_on_record(const struct batch *b, const char *begin, struct prefix p)
 {
-    char subject[LOOKUP_SUBJECT_MAX], text[IP_TEXT_MAX];
+    char subject[LOOKUP_SUBJECT_MAX], text[PREFIX_TEXT_MAX];
     struct newest newest = { { 0 } };
 
-    (void)snprintf(subject, sizeof(subject), "%s%s", begin, ip_text(ip, text));
+    (void)snprintf(subject, sizeof(subject), "%s%s", begin, prefix_text(p, text));
     if (lookup_newest(b->env->acts, bytes_str(subject), on_newest, &newest) != TRAP_OK)
         return false;
     return wall_diff(wall_now(), newest.at).ms < b->env->config->look.again.ms;
@@ -76,9 +76,9 @@ static bool is_needed(const struct batch *b, const struct address_ask *ask)
 {
     if (special_use_find(ask->ip) != NULL)
         return false;
-    if (ask->harvester && !is_on_record(b, LOOKUP_CRAWLER, ask->ip))
+    if (ask->harvester && !is_on_record(b, LOOKUP_CRAWLER, prefix_of(ask->ip, 128)))
         return true;
-    return ask->sender && !is_on_record(b, "", ask->ip);
+    return ask->sender && !is_on_record(b, "", ip_key(ask->ip));
 }
 
 static void on_done(void *arg, struct address *a)

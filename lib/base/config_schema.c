@@ -334,6 +334,9 @@ static const struct conf_key weight_keys[] = {
     WEIGHT("guess", WEIGHT_GUESS, "A hit at an address of minted form that nobody was shown."),
     WEIGHT("attempt", WEIGHT_ATTEMPT, "A message to a trap that was begun and not finished."),
     WEIGHT("behaviour", WEIGHT_BEHAVIOUR, "A session record: early talk, relay probes and the like."),
+    WEIGHT("no_reverse", WEIGHT_NO_REVERSE, "Added to each message of a sender without a reverse name that leads back to it."),
+    WEIGHT("generic_reverse", WEIGHT_GENERIC_REVERSE, "The same, where the reverse name has the form of a row of hosts."),
+    WEIGHT("helo_mismatch", WEIGHT_HELO_MISMATCH, "The same, where the HELO name does not lead to the sender."),
 };
 
 static const struct conf_key harvester_keys[] = {

@@ -31,6 +31,7 @@ struct run {
     const struct rule *rule;
     struct prefix sender;
     wall_t *matured; /* [k]: when enough sources of row[0..k] are old; us = 0 always, INT64_MAX never */
+    uint32_t look_milli; /* more for each message */
     wall_t last;     /* of the newest evidence */
     wall_t cap;      /* last + stay_max */
 };
@@ -189,7 +190,8 @@ static enum trap_err take_rows(struct run *run, struct rule *rule, const struct 
 {
     for (size_t i = 0; i < n; i++) {
         const struct evidence_row *e = &rows[i];
-        const uint32_t weight = e->klass < EVIDENCE_CLASSES ? rule->weight_milli[e->klass] : 0;
+        const uint32_t own = e->klass < EVIDENCE_CLASSES ? rule->weight_milli[e->klass] : 0;
+        const uint32_t weight = own == 0 ? 0 : own + run->look_milli;
         struct score_row *r = &run->rows.row[run->rows.n];
         enum trap_err err;
         if (weight == 0 || e->count == 0 || e->first.us > rule->env->as_of.us)
@@ -263,7 +265,10 @@ enum trap_err rule_sender(struct rule *r, struct prefix sender, const struct evi
         return err;
     run.rows.decay = &r->decay;
     run.rows.per_source_day_max = env->policy->per_source_day_max;
-    err = take_rows(&run, r, rows, n, &delisted);
+    err = rule_looks(r, sender, &run.look_milli);
+    v.look_milli = run.look_milli;
+    if (err == TRAP_OK)
+        err = take_rows(&run, r, rows, n, &delisted);
     if (err == TRAP_OK)
         err = take_rows(&run, r, pending, pending_count, &delisted);
     if (err == TRAP_OK && run.rows.n > 0)

@@ -18,6 +18,8 @@ static void add_weights(const struct conf_policy *p, struct buf *out)
     static const char *const names[WEIGHT_CLASSES] = {
         [WEIGHT_MINTED] = "minted", [WEIGHT_PRISTINE] = "pristine", [WEIGHT_RECYCLED] = "recycled", [WEIGHT_TYPO] = "typo",
         [WEIGHT_GUESS] = "guess",   [WEIGHT_ATTEMPT] = "attempt",   [WEIGHT_BEHAVIOUR] = "behaviour",
+        [WEIGHT_NO_REVERSE] = "no_reverse", [WEIGHT_GENERIC_REVERSE] = "generic_reverse",
+        [WEIGHT_HELO_MISMATCH] = "helo_mismatch",
     };
 
     buf_add_str(out, "  \"weights\": {");

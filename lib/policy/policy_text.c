@@ -36,11 +36,27 @@ static void add_weights(const struct conf_policy *p, struct buf *out)
         { WEIGHT_ATTEMPT, "a message to a trap that was begun and not finished (alone it never lists)" },
     };
 
+    static const struct {
+        enum weight_class class;
+        const char *words;
+    } looks[] = {
+        { WEIGHT_NO_REVERSE, "without a reverse name that leads back to it" },
+        { WEIGHT_GENERIC_REVERSE, "whose reverse name has the form of a row of hosts" },
+        { WEIGHT_HELO_MISMATCH, "whose HELO name does not lead to it" },
+    };
+
     buf_add_str(out, "Each message counts:\n");
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
         buf_add_str(out, "  ");
         add_milli(out, p->weight_milli[lines[i].class]);
         buf_addf(out, "  to %s\n", lines[i].words);
+    }
+    for (size_t i = 0; i < sizeof looks / sizeof looks[0]; i++) {
+        if (p->weight_milli[looks[i].class] == 0)
+            continue;
+        buf_add_str(out, "  ");
+        add_milli(out, p->weight_milli[looks[i].class]);
+        buf_addf(out, "  more, from a sender %s\n", looks[i].words);
     }
     buf_addf(out,
              "At most %u messages a day (UTC) count for one source: the network that harvested the address "

@@ -1,6 +1,8 @@
 /* rule.c - what every key's verdict needs: weights, decay, keyed times, acts, first visits of networks. */
 #include "rule.h"
 
+#include <store/lookup.h>
+
 #include <stdlib.h>
 
 enum { CACHE_SLOTS = 1024, NODES = 256, KEY_TEXT_MAX = 32 };
@@ -33,6 +35,11 @@ static enum trap_err count_nodes(struct store_db *derived, uint32_t *out)
     return TRAP_OK;
 }
 
+struct looks {
+    const struct conf_policy *policy;
+    uint32_t milli;
+};
+
 enum trap_err rule_init(const struct policy_env *env, struct rule *out)
 {
     const struct conf_policy *p = env->policy;
@@ -43,6 +50,8 @@ enum trap_err rule_init(const struct policy_env *env, struct rule *out)
         return err;
     for (size_t i = 0; i < sizeof weights / sizeof weights[0]; i++)
         r.weight_milli[weights[i].klass] = p->weight_milli[weights[i].weight];
+    for (unsigned w = WEIGHT_NO_REVERSE; w < WEIGHT_CLASSES; w++)
+        r.looks = r.looks || p->weight_milli[w] > 0;
     decay_init(&r.decay, p->half_life);
     if (r.young_rule) {
         r.cache = calloc(CACHE_SLOTS, sizeof *r.cache);
@@ -78,6 +87,43 @@ enum trap_err rule_matures(struct rule *r, uint64_t source, wall_t *out)
         *slot = (struct first_visit){ source, first };
     }
     *out = wall_add(slot->first, r->env->policy->young_age);
+    return TRAP_OK;
+}
+
+/* ---- look-ups ---- */
+
+static enum trap_err add_looks(const struct act *a, void *arg)
+{
+    static const struct {
+        enum weight_class class;
+        const char *key, *value;
+    } facts[] = {
+        { WEIGHT_NO_REVERSE, "reverse", "missing" },
+        { WEIGHT_NO_REVERSE, "reverse", "invalid" },
+        { WEIGHT_NO_REVERSE, "reverse", "unconfirmed" },
+        { WEIGHT_GENERIC_REVERSE, "form", "generic" },
+        { WEIGHT_HELO_MISMATCH, "helo", "mismatch" },
+    };
+    struct looks *looks = arg;
+
+    for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++)
+        if (lookup_word_is(a->detail, facts[i].key, facts[i].value))
+            looks->milli += looks->policy->weight_milli[facts[i].class];
+    return TRAP_OK;
+}
+
+enum trap_err rule_looks(const struct rule *r, struct prefix key, uint32_t *milli_out)
+{
+    const struct policy_env *env = r->env;
+    struct looks looks = { .policy = env->policy };
+    char subject[PREFIX_TEXT_MAX];
+    enum trap_err err = TRAP_OK;
+
+    if (env->lookups != NULL && r->looks)
+        err = lookup_as_of(env->lookups, bytes_str(prefix_text(key, subject)), env->as_of, add_looks, &looks);
+    if (err != TRAP_OK && err != TRAP_ENOENT)
+        return err;
+    *milli_out = looks.milli;
     return TRAP_OK;
 }
 

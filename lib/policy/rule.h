@@ -25,6 +25,7 @@ struct rule {
     uint32_t weight_milli[EVIDENCE_CLASSES]; /* by evidence class */
     uint32_t nodes_known;
     bool young_rule;
+    bool looks; /* some look-up has a weight */
     struct first_visit *cache; /* of network_first(), direct-mapped */
 };
 
@@ -68,6 +69,10 @@ int rule_key_cmp(struct prefix a, struct prefix b);
 /* Keyed and fixed for the key: within [delay_min, delay_max]; 0 to 59 minutes. */
 span_t rule_delay(const struct rule *r, struct prefix key);
 span_t rule_offset(const struct rule *r, struct prefix key);
+
+/* What look-ups known at as_of add to each message of this sender. Costs a query where a policy asks for it, else
+ * nothing. */
+TRAP_NODISCARD enum trap_err rule_looks(const struct rule *r, struct prefix key, uint32_t *milli_out);
 
 /* Did an act `delist` for (part of) this key come at or after the end of this evidence? */
 bool rule_delisted(const struct rule *r, struct prefix key, wall_t last);

@@ -1,6 +1,6 @@
 /* lookup.h - acts of traplook (ACT_LOOKUP): what they are about, and the words they are made of.
  *
- * Subject: an address ("192.0.2.1"): its reverse name and what else is known of it. "crawler:" and an address:
+ * Subject: an ip_key() as text ("192.0.2.1", "2001:db8::/64"): its reverse name and what else is known of it. "crawler:" and an address:
  *          whether a harvester is a search engine's crawler. "dnswl:" and an address: whether a DNS
  *          whitelist has a sender. "provider:" and a domain: the networks that its SPF record names.
  * Detail:  words key=value, one blank between them. A value has no blank: octets other than letters, digits and
@@ -34,6 +34,9 @@ bool lookup_word_is(struct bytes detail, const char *key, const char *value);
 TRAP_NODISCARD enum trap_err lookup_each(struct store_db *acts, const char *begin, act_fn *fn, void *arg);
 /* The newest of one subject; TRAP_ENOENT. */
 TRAP_NODISCARD enum trap_err lookup_newest(struct store_db *acts, struct bytes subject, act_fn *fn, void *arg);
+/* The same, of those whose `at` is not later. */
+TRAP_NODISCARD enum trap_err lookup_as_of(struct store_db *acts, struct bytes subject, wall_t as_of, act_fn *fn,
+                                          void *arg);
 /* The newest of any whose subject begins so (0: none). */
 TRAP_NODISCARD enum trap_err lookup_last(struct store_db *acts, const char *begin, uint64_t *seq_out);
 

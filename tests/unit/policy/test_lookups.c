@@ -235,11 +235,78 @@ static void test_hold(void **state)
     scratch_end(&s);
 }
 
+/* ---- weights of what look-ups say of a sender ---- */
+
+static struct verdict judge_sender(struct scratch *s, const char *key, const struct conf_policy *policy, uint8_t klass)
+{
+    const struct evidence_row row = { .sender = cidr(key),
+                                      .source = source_of_name(SOURCE_TRAP, BYTES("a@trap.example")),
+                                      .klass = klass,
+                                      .hour = wall_hour(second(0)),
+                                      .node = 1,
+                                      .count = 1,
+                                      .first = second(0),
+                                      .last = second(0) };
+    const struct policy_env env = { .policy = policy, .as_of = second(60), .lookups = s->acts };
+    struct verdict v;
+
+    assert_int_equal(policy_sender(&env, row.sender, &row, 1, &v), TRAP_OK);
+    return v;
+}
+
+static void test_weights(void **state)
+{
+    static const struct {
+        const char *key, *detail;
+        int64_t at;
+        uint32_t more;
+    } cases[] = {
+        { "45.1.0.1", "reverse=missing", 0, 100 },
+        { "45.1.0.2", "reverse=unconfirmed name=x.example form=own helo=mismatch", 0, 500 },
+        { "45.1.0.3", "reverse=confirmed name=x.example form=generic helo=match", 0, 200 },
+        { "45.1.0.4", "reverse=undecided helo=undecided", 0, 0 },
+        { "45.1.0.5", "reverse=confirmed name=x.example form=own helo=match", 0, 0 },
+        { "45.1.0.6", "reverse=missing", 61, 0 }, /* not known yet */
+        { "2a00:1:2:3::/64", "address=2a00:1:2:3::4 reverse=invalid", 0, 100 },
+    };
+    struct conf_policy p = { .threshold_milli = 1000,
+                             .sources_min = 1,
+                             .days_min = 1,
+                             .nodes_min = 1,
+                             .young_sources_max = UINT32_MAX,
+                             .per_source_day_max = 5,
+                             .half_life = SPAN_D(7),
+                             .stay_max = SPAN_D(30),
+                             .weight_milli = { [WEIGHT_PRISTINE] = 500 } };
+    struct scratch s;
+
+    (void)state;
+    scratch_begin(&s);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        lookup(&s, cases[i].key, cases[i].detail, cases[i].at);
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+            const uint32_t more = round == 0 ? 0 : cases[i].more;
+            struct verdict v = judge_sender(&s, cases[i].key, &p, EVIDENCE_PRISTINE);
+
+            assert_int_equal(v.look_milli, more);
+            assert_int_equal(v.score_milli, 500 + more);
+            assert_int_equal(v.state, v.score_milli >= 1000 ? VERDICT_LISTED : VERDICT_BELOW);
+            assert_int_equal(judge_sender(&s, cases[i].key, &p, EVIDENCE_TEST).score_milli, 0); /* nothing of nothing */
+        }
+        p.weight_milli[WEIGHT_NO_REVERSE] = 100;
+        p.weight_milli[WEIGHT_GENERIC_REVERSE] = 200;
+        p.weight_milli[WEIGHT_HELO_MISMATCH] = 400;
+    }
+    scratch_end(&s);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_guard),      cmocka_unit_test(test_guard_missing), cmocka_unit_test(test_found),
         cmocka_unit_test(test_unreadable), cmocka_unit_test(test_hold),
+        cmocka_unit_test(test_weights),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

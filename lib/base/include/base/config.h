@@ -129,7 +129,9 @@ struct conf_store {
 };
 
 enum weight_class { WEIGHT_MINTED, WEIGHT_PRISTINE, WEIGHT_RECYCLED, WEIGHT_TYPO, WEIGHT_GUESS, WEIGHT_ATTEMPT,
-                    WEIGHT_BEHAVIOUR, WEIGHT_CLASSES };
+                    WEIGHT_BEHAVIOUR,
+                    /* added to what each message of such a sender counts (traplook) */
+                    WEIGHT_NO_REVERSE, WEIGHT_GENERIC_REVERSE, WEIGHT_HELO_MISMATCH, WEIGHT_CLASSES };
 /* "5 of /32 in /24": a network is listed while so many of its members are. Lengths as in struct prefix (IPv4 /24 is 120). */
 struct conf_escalation {
     uint32_t members;

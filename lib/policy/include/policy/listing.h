@@ -35,6 +35,7 @@ struct policy_env {
     wall_t as_of;
     /* First visits of networks, visitors, pending, nodes; NULL: one node, nothing is young or pending. */
     struct store_db *derived;
+    struct store_db *lookups; /* acts.db: what traplook says of a sender, for weights; NULL: nothing */
 };
 
 /* `until` of an act `deny` without an end. */
@@ -59,6 +60,7 @@ struct verdict {
     uint32_t sources;       /* that count */
     uint32_t young_sources; /* seen, also those that do not count */
     uint32_t days, nodes;
+    uint32_t look_milli; /* what look-ups add to each message */
     uint64_t messages;  /* counted by class weight > 0 */
     wall_t first, last; /* of the evidence */
     wall_t since, until;
