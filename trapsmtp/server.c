@@ -87,8 +87,8 @@ static void refresh_tls(struct server *server, bool anyway)
         tls_refresh(server->tls, anyway);
 }
 
-/* What a crowd had in memory goes back to the system when the crowd has gone; by itself the allocator keeps it below
- * whatever it gave away last. */
+/* What a crowd had in memory goes back to the system when the crowd has gone; by itself the allocator keeps
+ * it below whatever it gave away last. */
 static void give_memory_back(struct server *server)
 {
     enum { CROWD = 256, LEFT = 4 };

@@ -99,8 +99,8 @@ void session_await(struct session *s)
     set_deadline(s, deadline, now);
 }
 
-/* So much is read in one turn: content as fast as it comes, commands so that many clients have their turn, and a
- * client that does not read its replies has little kept of it. In TLS a whole record. */
+/* So much is read in one turn: content as fast as it comes, commands so that many clients have their turn,
+ * and a client that does not read its replies has little kept of it. In TLS a whole record. */
 static size_t read_room(const struct session *s)
 {
     if ((s->state & SESSION_CONTENT) != 0)

@@ -192,8 +192,8 @@ static void write_line(const struct session *s, const char *recorded)
              LOG_SPAN("duration", mono_diff(loop_now(s->server->loop), s->opened)),
              LOG_U64("commands", t->commands), LOG_U64("errors", t->errors), LOG_U64("hits", t->hits),
              LOG_U64("refused", (uint64_t)t->refused_unknown + t->refused_relay + t->refused_limit),
-             LOG_STR("marks", hit_flags_text(session_record_flags(s), marks)), LOG_STR("tls", tls_facts_text(s->tls_facts)),
-             LOG_STR("record", recorded));
+             LOG_STR("marks", hit_flags_text(session_record_flags(s), marks)),
+             LOG_STR("tls", tls_facts_text(s->tls_facts)), LOG_STR("record", recorded));
 }
 
 void session_record_end(struct session *s)

@@ -100,7 +100,8 @@ static SSL_CTX *new_context(const struct conf_smtp *conf)
 static const char *first_complaint(void)
 {
     const unsigned long code = ERR_get_error();
-    const char *text = ERR_SYSTEM_ERROR(code) ? strerror(ERR_GET_REASON(code)) : ERR_reason_error_string(code);
+    const char *text =
+        ERR_SYSTEM_ERROR(code) ? strerror(ERR_GET_REASON(code)) : ERR_reason_error_string(code);
 
     ERR_clear_error();
     return text != NULL ? text : "cannot be used";
@@ -112,8 +113,19 @@ static void tell_expired(SSL_CTX *ctx, const char *path)
     const X509 *cert = SSL_CTX_get0_certificate(ctx);
 
     if (cert != NULL && X509_cmp_current_time(X509_get0_notAfter(cert)) < 0)
-        log_warning("smtp.tls", LOG_STR("file", path), LOG_STR("now", "the certificate has expired, and is used"),
-                 LOG_STR("todo", "put a new one there; it is taken up at once"));
+        log_warning("smtp.tls", LOG_STR("file", path),
+                    LOG_STR("now", "the certificate has expired, and is used"),
+                    LOG_STR("todo", "put a new one there; it is taken up at once"));
+}
+
+/* NULL: key and chain are in the context. */
+static const char *take_certificate(SSL_CTX *ctx, const char *path)
+{
+    if (SSL_CTX_use_certificate_chain_file(ctx, path) != 1)
+        return "no certificate can be read from it";
+    if (SSL_CTX_use_PrivateKey_file(ctx, path, SSL_FILETYPE_PEM) != 1 || SSL_CTX_check_private_key(ctx) != 1)
+        return "no private key of the certificate can be read from it";
+    return NULL;
 }
 
 static enum trap_err add_certificate(SSL_CTX *ctx, const char *path, struct err_text *why)
@@ -121,11 +133,8 @@ static enum trap_err add_certificate(SSL_CTX *ctx, const char *path, struct err_
     const char *wrong;
 
     ERR_clear_error();
-    if (SSL_CTX_use_certificate_chain_file(ctx, path) != 1)
-        wrong = "no certificate can be read from it";
-    else if (SSL_CTX_use_PrivateKey_file(ctx, path, SSL_FILETYPE_PEM) != 1 || SSL_CTX_check_private_key(ctx) != 1)
-        wrong = "no private key of the certificate can be read from it";
-    else {
+    wrong = take_certificate(ctx, path);
+    if (wrong == NULL) {
         tell_expired(ctx, path);
         return TRAP_OK;
     }

@@ -3,8 +3,8 @@
  * Why:     the sink may slow down who is listed (smtp.tarpit) without asking a database or the DNS.
  * Form:    header (magic, version, count, time it was made, key and keyed hash of the rest), then 17 bytes a
  *          prefix (16 of address, 1 of length), ascending and disjoint, of one family each. Replaced as a
- *          whole; read into memory and checked (docs/adr/0007 has the reasons), and looked through there as it
- *          is: a loop that makes a set of a million prefixes stands still for 250 ms. A damaged one is
+ *          whole; read into memory and checked (docs/adr/0007 has the reasons), and looked through there as
+ *          it is: a loop that makes a set of a million prefixes stands still for 250 ms. A damaged one is
  *          refused, the last good one stays.
  * Ages:    a snapshot older than the reader's `age_max` counts as empty: listings expire when the exporter is
  *          dead.

@@ -1,6 +1,7 @@
-/* postmaster.h - names of the files in state_dir/postmaster: mail to postmaster and abuse, one file a message.
+/* postmaster.h - names of the files in state_dir/postmaster: one for each mail to postmaster or abuse.
  *
- * Why:     trapsmtp writes them and counts those of one client; trapline lists and removes them, by client too.
+ * Why:     trapsmtp writes them and counts those of one client; trapline lists and removes them, by client
+ *          too.
  * Form:    TIME-SESSION-NUMBER-CLIENT.eml: 20260301T120000Z-1772366400123456-7-2001_db8__1.eml. They sort by
  *          time; ":" of an IPv6 address is "_".
  * Threads: any.
