@@ -45,6 +45,7 @@ static void describe(const struct spf_walk *w, struct buf *detail)
     struct buf ranges;
 
     lookup_word_add(detail, "spf", bytes_str(result_names[w->result]));
+    add_number(detail, "unanswered", w->undecided);
     add_number(detail, "lookups", w->lookups);
     add_number(detail, "void", w->voids);
     add_number(detail, "skipped", w->skipped);
@@ -104,7 +105,7 @@ static void on_done(void *arg, const struct spf_walk *w)
     tell(w);
     write_act(g, w);
     e->walk = NULL;
-    e->due = wall_add(wall_now(), w->result == SPF_FOUND ? interval : SPAN_MS(interval.ms / AGAIN_PARTS));
+    e->due = wall_add(wall_now(), w->undecided ? SPAN_MS(interval.ms / AGAIN_PARTS) : interval);
     g->under_way--;
     guard_turn(g);
 }
@@ -131,9 +132,9 @@ static enum trap_err set_due(const struct act *a, void *arg)
 {
     struct entry *e = arg;
     const span_t interval = e->guard->env->config->look.guard_interval;
-    const bool found = lookup_word_is(a->detail, "spf", "found");
+    const bool unanswered = lookup_word_is(a->detail, "unanswered", "1");
 
-    e->due = wall_add(a->at, found ? interval : SPAN_MS(interval.ms / AGAIN_PARTS));
+    e->due = wall_add(a->at, unanswered ? SPAN_MS(interval.ms / AGAIN_PARTS) : interval);
     return TRAP_OK;
 }
 

@@ -1,5 +1,5 @@
-/* guard.h - keeps the networks of the mail providers on record: each resolved every guard_interval; one that gave no
- * or only part of an answer again after a twelfth of that.
+/* guard.h - keeps the networks of the mail providers on record: each resolved every guard_interval; one of whose
+ * answers something is missing again after a twelfth of that.
  *
  * Acts:    one a provider and walk (store/lookup.h); lib/policy/lists.c makes the guard of them.
  * Bounds:  WALKS_MAX at once.

@@ -9,7 +9,7 @@ from dnslib import Faulty, encode, record, reverse  # noqa: E402
 from looklib import installation, lookups, wait_lookup  # noqa: E402
 from testlib import extract, run_tests, wait_for  # noqa: E402
 
-FAST = 'timeout = "1500ms"  tries = 2'
+FAST = 'timeout = "1s"  tries = 2'
 ZONES = ('policy "test" { preset = "aggressive"  listing_delay = "0" }\n'
          'zone "bl.trap.test" { kind = "combined"  policy = "test"  publish = "live" }\ntrap "sales@trap.test" { class = "pristine" }\n')
 

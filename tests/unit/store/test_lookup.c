@@ -85,6 +85,8 @@ static void test_read(void **state)
     assert_int_equal(lookup_newest(db, BYTES("provider:b.example"), on_act, &seen), TRAP_OK);
     assert_string_equal(seen.text, "provider:b.example=5;");
     assert_int_equal(lookup_newest(db, BYTES("provider:x.example"), on_act, &seen), TRAP_ENOENT);
+    assert_int_equal(lookup_as_of(db, BYTES("provider:b.example"), (wall_t){ 4 }, on_act, &seen), TRAP_ENOENT);
+    assert_int_equal(lookup_as_of(db, BYTES("provider:b.example"), (wall_t){ 5 }, on_act, &seen), TRAP_OK);
     assert_int_equal(lookup_last(db, LOOKUP_PROVIDER, &last), TRAP_OK);
     assert_int_equal(last, 5);
     assert_int_equal(lookup_last(db, "nothing:", &last), TRAP_OK);

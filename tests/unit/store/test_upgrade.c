@@ -1,6 +1,7 @@
 /* A file made by an earlier schema is brought up to date by its writer, and nothing of it is lost. */
 #include "hit_scratch.h"
 
+#include <store/lookup.h>
 #include <store/sample.h>
 
 #include <sqlite3.h>
@@ -30,7 +31,7 @@ static void make_old(const struct scratch *s, const char *name, int application_
     buf_free(&sql);
 }
 
-enum { HITS_ID = 0x54724c01, SAMPLES_ID = 0x54724c02 };
+enum { HITS_ID = 0x54724c01, SAMPLES_ID = 0x54724c02, ACTS_ID = 0x54724c03 };
 
 static const char *const old_hits[] = {
     "INSERT INTO meta VALUES ('node', 7)",
@@ -170,11 +171,45 @@ static void test_samples(void **state)
     scratch_end(&s);
 }
 
+static enum trap_err on_act(const struct act *a, void *arg)
+{
+    *(unsigned *)arg += 1;
+    assert_int_equal(a->seq, 3);
+    assert_true(bytes_eq(a->subject, BYTES("45.1.0.0/24")) && bytes_eq(a->why, BYTES("why")));
+    return TRAP_OK;
+}
+
+/* An earlier acts.db has no indexes for look-ups; whoever may write it brings it up to date. */
+static void test_acts(void **state)
+{
+    static const char *const rows[] = {
+        "INSERT INTO meta VALUES ('node', 7)",
+        "INSERT INTO act VALUES (3, 1772366400000001, 0, 1, CAST('45.1.0.0/24' AS BLOB), x'', x'', CAST('why' AS BLOB))", NULL
+    };
+    struct err_text why = { "" };
+    struct store_db *db = NULL;
+    struct scratch s;
+    uint64_t last = 0;
+    unsigned n = 0;
+
+    (void)state;
+    scratch_begin(&s, true);
+    make_old(&s, "acts.db", ACTS_ID, rows);
+    assert_int_equal(store_open(s.dir, STORE_ACTS, STORE_READ, &db, &why), TRAP_EBUSY);
+    assert_int_equal(store_open(s.dir, STORE_ACTS, STORE_WRITE, &db, &why), TRAP_OK);
+    assert_int_equal(act_each_rule(db, 0, 10, on_act, &n, &last), TRAP_OK);
+    assert_int_equal(lookup_last(db, LOOKUP_PROVIDER, &last), TRAP_OK);
+    assert_true(n == 1 && last == 0);
+    store_close(&db);
+    scratch_end(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hits),
         cmocka_unit_test(test_samples),
+        cmocka_unit_test(test_acts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
