@@ -42,6 +42,8 @@ int verb_demo(struct cli *cli);
 int verb_deny(struct cli *cli);
 int verb_dump(struct cli *cli);
 int verb_explain(struct cli *cli);
+int verb_export_subject(struct cli *cli);
+int verb_forget(struct cli *cli);
 int verb_harvester(struct cli *cli);
 int verb_import(struct cli *cli);
 int verb_init(struct cli *cli);

@@ -55,6 +55,8 @@ struct event {
     struct auth_attempt auths[AUTH_KEPT_MAX];
 };
 
+/* The record as an object; NULL: out of memory. */
+json_t *event_json(enum event_kind kind, const void *record);
 /* One line, with its line end. record: the member of the union that fits kind. */
 TRAP_NODISCARD enum trap_err event_write(enum event_kind kind, const void *record, struct buf *out);
 /* why says which field of which kind. */

@@ -180,15 +180,20 @@ static void add_fields(json_t *o, const struct event_field *f, const void *recor
     }
 }
 
-enum trap_err event_write(enum event_kind kind, const void *record, struct buf *out)
+json_t *event_json(enum event_kind kind, const void *record)
 {
     json_t *o = json_pack("{s:s}", "event", event_forms[kind].name);
-    char *line = NULL;
 
-    if (o != NULL) {
+    if (o != NULL)
         add_fields(o, event_forms[kind].fields, record);
-        line = json_dumps(o, JSON_COMPACT | JSON_PRESERVE_ORDER);
-    }
+    return o;
+}
+
+enum trap_err event_write(enum event_kind kind, const void *record, struct buf *out)
+{
+    json_t *o = event_json(kind, record);
+    char *line = o == NULL ? NULL : json_dumps(o, JSON_COMPACT | JSON_PRESERVE_ORDER);
+
     json_decref(o);
     if (line == NULL)
         return TRAP_ENOMEM;

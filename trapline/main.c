@@ -140,6 +140,15 @@ const struct verb verbs[] = {
       "nets.\n\n"
       "    trapline replay --name conservative --against standard --since 7d\n",
       verb_replay },
+    { "forget", "IP|PREFIX|DOMAIN [--why TEXT] [--json]", "Erases what is on record of a subject.",
+      "Visits keep its network alone; messages, sessions, counted messages, samples and look-ups go; evidence is made anew. Of a "
+      "domain: what names\nit as sender, HELO or log-in. The daemons that own the files do it, within seconds; without them this "
+      "command does. An act stays, with a\nkeyed hash in place of the subject. An IPv6 address stands for its /64; nothing wider "
+      "than /16 (IPv4) or /32 (IPv6). docs/retention.md.\n",
+      verb_forget },
+    { "export-subject", "IP|PREFIX|DOMAIN [--operator]", "All that is on record of a subject, as JSON.",
+      "For the subject itself: no trap is in it, no page that shows bait, and no operator. --operator: whole, for your own eyes.\n",
+      verb_export_subject },
     { "import", "--events FILE|- [--json]", "A log with its own clock, into an installation that does not run.",
       "Lines of JSON: visits, messages, sessions and acts with their times (docs/events.md). Sequences rise above what "
       "is there; without \"seq\" the\nnext one is given. For tests, replays and moves.\n\n"

@@ -7,6 +7,7 @@
 #ifndef STORE_ACT_LOG_H
 #define STORE_ACT_LOG_H
 
+#include <base/ip.h>
 #include <store/file.h>
 #include <store/record.h>
 
@@ -25,5 +26,8 @@ TRAP_NODISCARD enum trap_err act_last(struct store_db *db, uint64_t *last_out);
 TRAP_NODISCARD enum trap_err act_each_rule(struct store_db *db, uint64_t after, uint32_t limit, act_fn *fn, void *arg,
                                            uint64_t *last_out);
 TRAP_NODISCARD enum trap_err act_last_rule(struct store_db *db, uint64_t *last_out);
+/* Takes out what look-ups found of the addresses of a prefix. Append the act that says so first: a sequence is never
+ * given twice. */
+TRAP_NODISCARD enum trap_err act_forget(struct store_db *db, struct prefix p, uint64_t *erased_out, struct err_text *why);
 
 #endif
