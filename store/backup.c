@@ -1,6 +1,7 @@
 #include "counter_copy.h"
 #include "file_parts.h"
 
+#include <base/buf.h>
 #include <base/log.h>
 #include <store/backup.h>
 #include <store/hit_log.h>
@@ -19,30 +20,49 @@ struct copy {
     const struct store_progress *progress;
     uint64_t bound; /* rows with a higher key stay behind */
     bool over;
+    sqlite3_stmt *insert, *insert_child; /* of the table under way */
 };
 
 /* ---- rows ---- */
 
-/* A table: first column its key. child: rows of another table that belong to one of its rows, when column
+/* A table: first column its key. child: another table of which rows belong to one of its rows, when column
  * child_if is above child_above. */
 struct table {
-    const char *select, *insert;
-    const char *child_select, *child_insert;
+    const char *name, *select;
+    const char *child_name, *child_select;
     int child_if, child_above;
 };
 
-static enum trap_err put(struct copy *c, const char *insert, sqlite3_stmt *row)
+/* As many columns as the row has: those of the newest schema, whatever it is. */
+static enum trap_err prepare_insert(struct copy *c, const char *table, int columns, sqlite3_stmt **out)
 {
-    sqlite3_stmt *st = NULL;
-    const enum trap_err err = db_statement(c->to, insert, &st);
+    struct buf sql;
+    const char *text;
+    enum trap_err err = TRAP_ENOMEM;
+
+    buf_init(&sql, 1024);
+    buf_addf(&sql, "INSERT OR REPLACE INTO %s VALUES (?", table);
+    for (int i = 1; i < columns; i++)
+        buf_add_str(&sql, ", ?");
+    buf_add_str(&sql, ")");
+    text = buf_cstr(&sql);
+    if (text != NULL)
+        err = db_error(c->to, sqlite3_prepare_v2(c->to->sq, text, -1, out, NULL));
+    buf_free(&sql);
+    return err;
+}
+
+static enum trap_err put(struct copy *c, const char *table, sqlite3_stmt **insert, sqlite3_stmt *row)
+{
+    const int columns = sqlite3_column_count(row);
+    const enum trap_err err = *insert == NULL ? prepare_insert(c, table, columns, insert) : TRAP_OK;
 
     if (err != TRAP_OK)
         return err;
-    TRAP_BUG_ON(sqlite3_bind_parameter_count(st) != sqlite3_column_count(row));
-    for (int i = 0; i < sqlite3_column_count(row); i++)
-        if (sqlite3_bind_value(st, i + 1, sqlite3_column_value(row, i)) != SQLITE_OK)
+    for (int i = 0; i < columns; i++)
+        if (sqlite3_bind_value(*insert, i + 1, sqlite3_column_value(row, i)) != SQLITE_OK)
             return TRAP_ENOMEM;
-    return db_run(c->to, st);
+    return db_run(c->to, *insert);
 }
 
 static enum trap_err put_children(struct copy *c, const struct table *t, int64_t key)
@@ -54,7 +74,7 @@ static enum trap_err put_children(struct copy *c, const struct table *t, int64_t
         return err;
     db_bind_int(st, 1, key);
     while ((err = db_step(c->from, st)) == TRAP_OK)
-        if ((err = put(c, t->child_insert, st)) != TRAP_OK)
+        if ((err = put(c, t->child_name, &c->insert_child, st)) != TRAP_OK)
             break;
     (void)sqlite3_reset(st);
     return err == TRAP_ENOENT ? TRAP_OK : err;
@@ -76,7 +96,7 @@ static enum trap_err on_row(struct store_db *db, sqlite3_stmt *st, void *arg)
         w->copy->over = true;
         return TRAP_ERANGE;
     }
-    err = put(w->copy, w->table->insert, st);
+    err = put(w->copy, w->table->name, &w->copy->insert, st);
     if (err == TRAP_OK && w->table->child_select != NULL &&
         sqlite3_column_int(st, w->table->child_if) > w->table->child_above)
         err = put_children(w->copy, w->table, key);
@@ -107,57 +127,56 @@ static enum trap_err copy_table(struct copy *c, const struct table *t, uint64_t 
     } while (err == TRAP_OK && !c->over && after != before);
     if (err != TRAP_OK && sqlite3_get_autocommit(c->to->sq) == 0)
         (void)sqlite3_exec(c->to->sq, "ROLLBACK", NULL, NULL, NULL);
+    (void)sqlite3_finalize(c->insert);
+    (void)sqlite3_finalize(c->insert_child);
+    c->insert = c->insert_child = NULL;
     return err;
 }
 
 /* ---- files ---- */
 
-#define TABLE(name, key, values)                                                                   \
-    {                                                                                              \
-        .select = "SELECT * FROM " name " WHERE " key " > ?1 ORDER BY " key " LIMIT ?2",           \
-        .insert = "INSERT OR REPLACE INTO " name " VALUES (" values ")"                            \
+#define TABLE(table, key)                                                                                   \
+    {                                                                                                       \
+        .name = table, .select = "SELECT * FROM " table " WHERE " key " > ?1 ORDER BY " key " LIMIT ?2"     \
     }
 
-static const struct table visit_table = TABLE("visit", "seq", "?, ?, ?, ?, ?, ?, ?");
+static const struct table visit_table = TABLE("visit", "seq");
 static const struct table visit_others[] = {
-    TABLE("epoch", "epoch", "?, ?, ?"), TABLE("site", "id", "?, ?"),
-    TABLE("page", "id", "?, ?, ?"),     TABLE("agent", "id", "?, ?"),
-    TABLE("erasure", "id", "?, ?, ?, ?, ?, ?"),
+    TABLE("epoch", "epoch"), TABLE("site", "id"), TABLE("page", "id"), TABLE("agent", "id"), TABLE("erasure", "id"),
 };
-static const struct table not_shown_table = TABLE("not_shown", "seq", "?");
+static const struct table not_shown_table = TABLE("not_shown", "seq");
 static const struct table hit_table = {
+    .name = "hit",
     .select = "SELECT * FROM hit WHERE seq > ?1 ORDER BY seq LIMIT ?2",
-    .insert = "INSERT INTO hit VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    .child_name = "hit_rcpt",
     .child_select = "SELECT * FROM hit_rcpt WHERE hit = ?1",
-    .child_insert = "INSERT INTO hit_rcpt VALUES (?, ?, ?, ?, ?, ?)",
     .child_if = 11, /* rcpt_count */
     .child_above = 1,
 };
 static const struct table session_table = {
+    .name = "session",
     .select = "SELECT * FROM session WHERE seq > ?1 ORDER BY seq LIMIT ?2",
-    .insert = "INSERT INTO session VALUES "
-              "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    .child_name = "auth",
     .child_select = "SELECT * FROM auth WHERE session_seq = ?1",
-    .child_insert = "INSERT INTO auth VALUES (?, ?, ?, ?, ?)",
     .child_if = 15, /* auth_attempts */
 };
-static const struct table hit_erasures = TABLE("erasure", "id", "?, ?, ?, ?, ?, ?");
-static const struct table sample_table = TABLE("sample", "hit", "?, ?, ?, ?, ?, ?");
+static const struct table hit_erasures = TABLE("erasure", "id");
+static const struct table sample_table = TABLE("sample", "hit");
 
 /* Few rows, last: what they say of the rows before holds. */
 static enum trap_err copy_meta(struct copy *c)
 {
     static const char sql[] = "SELECT name, value FROM meta";
-    static const char sql_put[] = "INSERT OR REPLACE INTO meta VALUES (?, ?)";
-    sqlite3_stmt *st = NULL;
+    sqlite3_stmt *st = NULL, *insert = NULL;
     enum trap_err err = db_statement(c->from, sql, &st);
 
     if (err != TRAP_OK)
         return err;
     while ((err = db_step(c->from, st)) == TRAP_OK)
-        if ((err = put(c, sql_put, st)) != TRAP_OK)
+        if ((err = put(c, "meta", &insert, st)) != TRAP_OK)
             break;
     (void)sqlite3_reset(st);
+    (void)sqlite3_finalize(insert);
     return err == TRAP_ENOENT ? TRAP_OK : err;
 }
 
