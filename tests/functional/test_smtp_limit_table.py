@@ -355,7 +355,7 @@ def test_data_rate_min(build):
 
 
 def test_session_max(build):
-    with sink(build, TIME, clock=True) as inst:
+    with sink(build, TIME + ' command_timeout = "5m"', clock=True) as inst:
         t = begin(inst)
         for _ in range(35):
             inst.clock.later(50)
