@@ -162,11 +162,22 @@ struct trap_found trap_image_at(const struct trap_image *i, uint32_t n, struct b
                                 (uint32_t)get(slot + SLOT_TAG, 4), (uint32_t)get(slot + SLOT_MORE, 4) };
 }
 
+/* A name that is found was compared with its text, which in a large image lies in memory that nobody touched for a
+ * while: 0.2 us that a client could see. So a name that is not there is compared with some text, too. */
 struct trap_found trap_image_find(const struct trap_image *i, struct bytes name)
 {
-    struct bytes ignored;
+    const uint64_t hash = keyed_hash(&i->key, name);
+    const uint64_t texts = get(i->all.p + AT_TEXT, 8), spare = texts < name.n ? 0 : texts - name.n;
+    const struct trap_found found = trap_image_at(i, place_of(i, hash, name), &(struct bytes){ 0 });
+    const uint8_t *text = i->all.p + HEADER + (size_t)i->slots * SLOT + hash % (spare + 1);
 
-    return trap_image_at(i, place_of(i, keyed_hash(&i->key, name), name), &ignored);
+    if (found.state == TRAP_STATE_NONE && texts >= name.n) {
+        static volatile bool seen; /* or the compiler leaves the comparison out */
+
+        seen = bytes_eq(bytes_of(text, name.n), name);
+        (void)seen;
+    }
+    return found;
 }
 
 /* ---- making ---- */

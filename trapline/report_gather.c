@@ -238,6 +238,47 @@ static enum trap_err trace_object(struct home *h, struct bytes address, wall_t m
     return TRAP_OK;
 }
 
+struct tainted {
+    const struct taints *taints;
+    struct taint_mail mail;
+    bool out;
+};
+
+static enum trap_err match_taints(const struct visit *v, void *arg)
+{
+    struct tainted *t = arg;
+
+    t->mail.visit = v;
+    t->out = taints_mail(t->taints, &t->mail);
+    t->mail.visit = NULL;
+    return TRAP_OK;
+}
+
+/* Does a taint take this recipient out of the evidence? o: as trace_object() made it. */
+static enum trap_err add_tainted(struct home *h, const struct hit *hit, size_t i, json_t *o)
+{
+    struct tainted t = {
+        .taints = h->acts_view.taints,
+        .mail = { .sink_node = h->config->node_id, .at = hit->at, .address = hit->rcpts[i].address }
+    };
+    const json_t *visit = json_object_get(o, "visit"), *node = json_object_get(o, "node");
+    enum trap_err err = TRAP_OK;
+
+    if (node != NULL) {
+        t.mail.visit_node = (uint8_t)json_integer_value(node);
+        t.mail.slot = (uint8_t)json_integer_value(json_object_get(o, "slot"));
+    }
+    if (visit != NULL && t.taints != NULL) {
+        t.mail.visit_seq = (uint64_t)json_integer_value(json_object_get(visit, "visit"));
+        err = visit_get(h->visits, t.mail.visit_seq, match_taints, &t);
+    } else {
+        t.out = taints_mail(t.taints, &t.mail);
+    }
+    if (t.out)
+        json_object_set_new(o, "tainted", json_true());
+    return err == TRAP_ENOENT ? TRAP_OK : err;
+}
+
 static enum trap_err append_hit(const struct hit *hit, void *arg)
 {
     struct gather *g = arg;
@@ -262,6 +303,8 @@ static enum trap_err append_hit(const struct hit *hit, void *arg)
             json_object_set_new(r, "dsn", json_bytes(hit->rcpts[i].dsn));
         json_array_append_new(rcpts, r);
         err = trace_object(g->h, hit->rcpts[i].address, hit->at, r);
+        if (err == TRAP_OK)
+            err = add_tainted(g->h, hit, i, r);
     }
     return err;
 }

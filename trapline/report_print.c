@@ -139,8 +139,10 @@ static void print_hit(const json_t *hit)
     {
         const json_t *visit = json_object_get(r, "visit");
 
-        printf("    to %s (%s%s%s)", text(r, "address"), text(r, "class"),
-               text(r, "outcome")[0] == '\0' ? "" : ", ", text(r, "outcome"));
+        printf("    to %s (%s%s%s%s%s)", text(r, "address"), text(r, "class"),
+               text(r, "outcome")[0] == '\0' ? "" : ", ", text(r, "outcome"),
+               json_is_true(json_object_get(r, "observed")) ? ", observed: it does not count" : "",
+               json_is_true(json_object_get(r, "tainted")) ? ", tainted: it does not count" : "");
         print_dsn(r);
         putchar('\n');
         if (visit != NULL)

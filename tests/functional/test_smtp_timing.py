@@ -44,13 +44,14 @@ def guessed(address, rng):
     return local[:-1] + str((int(local[-1]) + rng.randrange(1, 10)) % 10) + "@" + domain
 
 
-def kinds(inst, rng, static):
+def kinds(inst, rng, static, conditioned):
     real = minted(inst)
     return {
         "minted": (real, b"250"),
         "guessed": ([guessed(a, rng) for a in real if a.partition("@")[0][-1].isdigit()], None),  # one in 512 is somebody's
         "unknown": ([name(rng) + "@mint.test" for _ in range(NAMES)], b"550"),
         "static": (static, b"250"),
+        "conditioned": (conditioned, b"550"),
         "no static": ([name(rng) + "@stat.test" for _ in range(NAMES)], b"550"),
         "catch-all": ([name(rng) + "@open.test" for _ in range(NAMES)], b"250"),
     }
@@ -106,9 +107,13 @@ def main(build):
         file = inst.dir / "traps.txt"
         file.write_text("".join(f"{a} pristine\n" for a in static))
         inst.conf.write_text(inst.conf.read_text() + CONFIG.format(file=file))
+        conditioned = [name(rng) + "@stat.test" for _ in range(NAMES)]
+        file = inst.top / "conditioned"
+        file.write_text("".join(f"{a} recycled\n" for a in conditioned))
+        inst.run("trap", "import", str(file), "--condition", "30d")
         inst.start("trapweb")
         inst.start("trapsmtp")
-        pools = kinds(inst, rng, static)
+        pools = kinds(inst, rng, static, conditioned)
         with inst.smtp() as s:
             sock = s.sock
             for _ in range(TRIES):

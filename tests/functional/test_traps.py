@@ -107,13 +107,14 @@ def test_taints(build):
                             (["visit=1/99"], [True, True, True, True, True])):
             done = json.loads(it.run("taint", *words, "--why", "a test: \x07", "--by", "jane", "--json").stdout)
             wait_for(f"taint {words}", lambda: state() == then)
+            shows = [r.get("tainted", False) for r in it.json("sender", "175.16.199.2")["hits"][0]["recipients"]]
+            assert shows == [not then[1]], (words, shows)
             assert b"www." not in it.run("taint", "list", "--notices").stdout and b"sales" not in it.run("taint", "list", "--notices").stdout
             it.run("revoke", str(done["act"]), "--why", "the test is over")
             wait_for("it is taken back", lambda: state() == [True] * 5)
         subjects = [row[0] for row in it.sql("acts", "SELECT subject FROM act WHERE kind = 6 ORDER BY seq")]
         assert subjects[2] == b"visit=1/1 slot=0", subjects  # a minted address is its visit and slot
-        both = it.json("taint", "list")
-        assert both == []
+        assert it.json("taint", "list") == []
         for wrong in (["x"], ["colour=red"], ["node=0"], ["slot=1"], ["trap="], ["site=a", "site=b"], ["from=now"], []):
             assert it.run("taint", *wrong, "--why", "x", check=False).returncode == USAGE, wrong
         assert it.run("taint", "node=1", check=False).returncode == USAGE
