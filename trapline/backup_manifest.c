@@ -1,8 +1,11 @@
 /* backup_manifest.c - see backup_manifest.h. */
 #include "backup_manifest.h"
+#include "home.h"
 
+#include <base/keyring.h>
 #include <base/log.h>
 #include <base/num.h>
+#include <mail/keyed.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -65,6 +68,8 @@ enum trap_err backup_manifest_write(const struct backup_manifest *m, const char 
 
     buf_init(&text, MANIFEST_MAX_BYTES);
     buf_addf(&text, "%s\nmade %s\nnode %u\n", first_line, wall_text(m->made, made), m->node);
+    if (m->keys != 0)
+        buf_addf(&text, "keys %llu\n", (unsigned long long)m->keys);
     for (size_t i = 0; i < m->n; i++)
         buf_addf(&text, "file %s %llu %s\n", m->file[i].sha256, (unsigned long long)m->file[i].bytes, m->file[i].name);
     buf_add_str(&text, "end\n");
@@ -122,6 +127,8 @@ static bool parse_line(struct bytes line, unsigned number, struct backup_manifes
         return wall_parse(line, &m->made) == TRAP_OK;
     if (bytes_eq(word, BYTES("node")))
         return num_u32(line, 0, 255, &m->node) == TRAP_OK;
+    if (bytes_eq(word, BYTES("keys")))
+        return num_u64(line, 1, UINT64_MAX, &m->keys) == TRAP_OK;
     return bytes_eq(word, BYTES("file")) && parse_file(line, m);
 }
 
@@ -169,6 +176,25 @@ enum trap_err backup_manifest_check(const struct backup_manifest *m, const char 
         }
     }
     return TRAP_OK;
+}
+
+uint64_t backup_keys_sign(const struct config *c)
+{
+    char path[PATH_TEXT_MAX];
+    struct keyring keys;
+    struct err_text why = { "" };
+    struct hash_key key;
+    uint64_t sign = 0;
+
+    config_state_path(c, "keys/master.key", path);
+    if (home_as_owner(c) == 0 && keyring_read(path, &keys, &why) == TRAP_OK) {
+        key = keyed_purpose(keys.master, "backup");
+        sign = keyed_hash(&key, BYTES("which keys"));
+        keyed_wipe(&key, sizeof(key));
+        keyring_wipe(&keys);
+    }
+    home_as_caller();
+    return sign;
 }
 
 bool backup_manifest_has(const struct backup_manifest *m, const char *name)

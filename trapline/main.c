@@ -170,8 +170,11 @@ const struct verb verbs[] = {
       verb_backup },
     { "restore", "DIR [--json]", "Makes a backup the store of an installation that has none.",
       "Checks every file first. The mint goes on with a new epoch, so that no address is shown twice. Keys that are there "
-      "stay.\n\n"
-      "    trapline init --dir /var/lib/trapline && rm /var/lib/trapline/*.db   # on a new machine; then put keys/ back\n"
+      "stay; others\n"
+      "than those of the backup are refused. On a new machine:\n\n"
+      "    trapline init --dir /var/lib/trapline\n"
+      "    cd /var/lib/trapline && rm -r *.db keys && cp /backup/monday/trapline.conf trapline.conf\n"
+      "    trapline keys import SEALED            # unless the backup was made with --keys\n"
       "    trapline restore /backup/monday\n",
       verb_restore },
     { "verify", "[--full] [--json] | --backup DIR", "Is every file of the store whole?",

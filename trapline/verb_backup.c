@@ -41,6 +41,7 @@ struct backup {
     const char *dir;
     struct backup_manifest manifest;
     uint64_t bytes;
+    bool begun; /* the folder is ours */
 };
 
 /* A new folder, or an empty one. */
@@ -106,6 +107,7 @@ static enum trap_err take(struct backup *b, bool keys, struct err_text *why)
 {
     enum trap_err err = make_dir(b->dir, why);
 
+    b->begun = err == TRAP_OK;
     if (err == TRAP_OK)
         err = store_backup(b->config->state_dir, b->dir, &progress_on_terminal, why);
     for (size_t i = 0; i < STORE_BACKUP_FILES && err == TRAP_OK; i++)
@@ -137,13 +139,15 @@ int verb_backup(struct cli *cli)
     b.dir = cli->argv[0];
     b.manifest.made = wall_now();
     b.manifest.node = config->node_id;
+    b.manifest.keys = backup_keys_sign(config);
     err = take(&b, keys, &why);
     progress_end();
     for (size_t i = 0; i < b.manifest.n; i++)
         b.bytes += b.manifest.file[i].bytes;
     config_free(&config);
     if (err != TRAP_OK)
-        return cli_fail(daemon_exit_code(err), "backup: %s; %s is not complete: remove it", why.text, b.dir);
+        return b.begun ? cli_fail(daemon_exit_code(err), "backup: %s; %s is not complete: remove it", why.text, b.dir)
+                       : cli_fail(daemon_exit_code(err), "backup: %s", why.text);
     if (cli->json)
         return cli_json(json_pack("{s:s, s:I, s:I, s:I, s:b}", "dir", b.dir, "files", (json_int_t)b.manifest.n, "bytes",
                                   (json_int_t)b.bytes, "ms", (json_int_t)mono_diff(mono_now(), begun).ms, "keys", keys));

@@ -184,6 +184,8 @@ static enum trap_err leave_used_epoch(const struct config *c, struct err_text *w
     if (err == TRAP_OK)
         err = visit_bounds(visits, &last, &erased);
     store_close(&visits);
+    if (err == TRAP_ENOENT)
+        return TRAP_OK; /* no store yet: `trapline restore` makes it, and raises the epoch itself */
     if (err == TRAP_OK && last == 0)
         err = visit_epoch_raise(c->state_dir, &epoch, why);
     if (err == TRAP_OK && epoch != 0)

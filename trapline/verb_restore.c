@@ -86,6 +86,23 @@ static enum trap_err bring(const struct restore *r, const char *dir, const char 
     return err == TRAP_OK ? backup_copy(from, to, why) : err;
 }
 
+/* What root makes belongs to the owner of state_dir; files in it follow. */
+static enum trap_err make_folder(const char *path, struct err_text *why)
+{
+    enum trap_err err = dir_make(path, 0700, why);
+    const int fd = err == TRAP_OK ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+
+    if (err != TRAP_OK)
+        return err;
+    if (fd == -1) {
+        err_text_set(why, "%s: %s", path, strerror(errno));
+        return TRAP_EIO;
+    }
+    err = file_own_as_dir(fd, path, why);
+    (void)close(fd);
+    return err;
+}
+
 /* Keys that are there stay: they must be those of the backup, or its addresses are lost. */
 static enum trap_err bring_keys(const struct restore *r, struct err_text *why)
 {
@@ -100,7 +117,7 @@ static enum trap_err bring_keys(const struct restore *r, struct err_text *why)
             continue;
         config_state_path(r->config, name, folder);
         *strrchr(folder, '/') = '\0';
-        err = dir_make(folder, 0700, why);
+        err = make_folder(folder, why);
         if (err == TRAP_OK)
             err = bring(r, r->config->state_dir, name, why);
     }
@@ -108,6 +125,11 @@ static enum trap_err bring_keys(const struct restore *r, struct err_text *why)
         err_text_set(why, "%s/keys/master.key: not there; put the keys of the installation back first (`trapline keys import`): "
                           "without them every address it has shown is lost", r->config->state_dir);
         err = TRAP_ENOENT;
+    }
+    if (err == TRAP_OK && r->manifest.keys != 0 && backup_keys_sign(r->config) != r->manifest.keys) {
+        err_text_set(why, "%s/keys/master.key: not the key of this backup, whose addresses would be lost; move keys/ away and "
+                          "put those of the installation back (`trapline keys import`)", r->config->state_dir);
+        err = TRAP_EEXIST;
     }
     return err;
 }
@@ -162,7 +184,7 @@ static enum trap_err put_on_record(const struct restore *r, struct err_text *why
 static enum trap_err make_ready(struct restore *r, struct err_text *why)
 {
     static const struct store_progress silent = { .tell = NULL };
-    enum trap_err err = dir_make(r->temp, 0700, why);
+    enum trap_err err = make_folder(r->temp, why);
 
     for (size_t i = 0; i < STORE_BACKUP_FILES && err == TRAP_OK; i++) {
         err = bring(r, r->temp, store_file_name(store_backup_files[i]), why);

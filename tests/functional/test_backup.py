@@ -1,6 +1,8 @@
 """A backup while pages are shown and mail comes in, and back: nothing is newer than what it names, nothing is shown twice, and what is not
 whole is refused."""
+import os
 import pathlib
+import pwd
 import shutil
 import subprocess
 import sys
@@ -114,6 +116,44 @@ def test_refused(build):
             t.run("backup", str(t.top / "without"))
             refused = other.run("restore", str(t.top / "without"), check=False)
             assert refused.returncode != 0 and b"keys import" in refused.stderr, refused
+
+
+def test_other_keys(build):
+    """A store under keys that it was not made with knows none of its addresses: refused, whoever brings them."""
+    with Installation(build) as t, Installation(build) as other:
+        for name, more in (("plain", []), ("keys", ["--keys"])):
+            backup = t.top / name
+            t.run("backup", str(backup), *more)
+            again = t.run("backup", str(backup), check=False)
+            assert again.returncode != 0 and b"not empty" in again.stderr and b"remove" not in again.stderr, again
+            for path in other.dir.glob("*.db"):
+                path.unlink()
+            refused = other.run("restore", str(backup), check=False)
+            assert refused.returncode != 0 and b"not the key of this backup" in refused.stderr, refused
+            assert not list(other.dir.glob("*.db"))
+        sealed = t.top / "sealed"
+        t.run("keys", "export", "--out", str(sealed), input=b"correct horse battery\n")
+        shutil.rmtree(other.dir / "keys")
+        other.run("keys", "import", str(sealed), input=b"correct horse battery\n")  # before there is a store
+        if os.getuid() == 0:
+            subprocess.run(["chown", "-R", "nobody", str(other.dir)], check=True)
+        other.run("restore", str(t.top / "plain"))
+
+
+def test_root_gives_to_the_owner(build):
+    """A restore by root leaves nothing that the daemons cannot open; keys and certificates of the backup included."""
+    if os.getuid() != 0:
+        return
+    with Installation(build, tls=True) as t, Installation(build) as other:
+        t.run("backup", str(t.top / "backup"), "--keys")
+        for path in other.dir.glob("*.db"):
+            path.unlink()
+        shutil.rmtree(other.dir / "keys")
+        subprocess.run(["chown", "-R", "nobody", str(other.dir)], check=True)
+        other.run("restore", str(t.top / "backup"))
+        assert (other.dir / "keys/master.key").exists() and (other.dir / "tls/rsa.pem").exists()
+        nobody = pwd.getpwnam("nobody").pw_uid
+        assert {p: p.stat().st_uid for p in other.dir.rglob("*") if p.stat().st_uid != nobody} == {}
 
 
 def test_cut_off(build):
