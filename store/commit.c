@@ -7,13 +7,13 @@
 #include "wal_room.h"
 
 #include <base/log.h>
+#include <store/budget.h>
 #include <store/commit.h>
 
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/statvfs.h>
 #include <time.h>
 
 /* A batch of so many says that records come in numbers. */
@@ -29,8 +29,8 @@ struct commit {
     struct timespec begun; /* the last batch */
     size_t last_batch;     /* its jobs */
     struct wal_room wal_room;
-    mono_t disk_checked;
-    bool disk_low, failing;
+    struct budget budget;
+    bool failing;
     atomic_size_t expected;
     atomic_uint_fast64_t jobs, batches, failed_batches, wal_bytes, wal_bytes_max, longest_commit_us;
 };
@@ -61,22 +61,6 @@ static int on_wal(void *arg, sqlite3 *sq, const char *name, int pages)
     keep_max(&c->wal_bytes_max, bytes);
     checkpoint_poke(c->checkpoint, bytes);
     return SQLITE_OK;
-}
-
-/* At most once a second: statvfs(2) may wait for a slow file system. */
-static bool disk_is_low(struct commit *c)
-{
-    const mono_t now = mono_now();
-    struct statvfs vfs;
-
-    if (c->o.free_min_bytes == 0)
-        return false;
-    if (mono_diff(now, c->disk_checked).ms < 1000)
-        return c->disk_low;
-    c->disk_checked = now;
-    c->disk_low =
-        statvfs(c->db->dir, &vfs) == 0 && (uint64_t)vfs.f_bavail * vfs.f_frsize < c->o.free_min_bytes;
-    return c->disk_low;
 }
 
 static bool fails_whole_batch(enum trap_err err)
@@ -156,17 +140,18 @@ static enum trap_err transaction(struct commit *c, size_t n, bool alone, bool *r
     return err;
 }
 
-static const char *failure_text(const struct commit *c)
+static const char *failure_text(struct commit *c)
 {
-    if (c->disk_low)
-        return "less free disk than free_min";
+    if (budget_is_full(&c->budget))
+        return budget_text(&c->budget);
     return sqlite3_errcode(c->db->sq) == SQLITE_OK ? "see the line before" : db_error_text(c->db);
 }
 
 static enum trap_err commit_batch(struct commit *c, size_t n)
 {
     bool refused = false;
-    enum trap_err err = disk_is_low(c) ? TRAP_EFULL : transaction(c, n, false, &refused);
+    const bool refuse = !c->batch[0]->frees && budget_is_full(&c->budget);
+    enum trap_err err = refuse ? TRAP_EFULL : transaction(c, n, false, &refused);
 
     if (err != TRAP_OK && refused) {
         roll_back(c);
@@ -207,7 +192,7 @@ static void run_batch(struct commit *c, size_t n)
     }
     if (c->o.batch_done != NULL)
         c->o.batch_done(c->o.batch_arg);
-    if (c->last_batch >= BUSY_FROM && !c->disk_low)
+    if (c->last_batch >= BUSY_FROM && !budget_is_full(&c->budget))
         wal_room_ahead(&c->wal_room, c->db, atomic_load(&c->wal_bytes));
 }
 
@@ -237,6 +222,25 @@ static void gather(struct commit *c, struct mpsc_node *last, size_t count)
     }
 }
 
+/* While there is no room, what makes room goes by itself: the others are refused. */
+static size_t take_batch(struct commit *c, struct mpsc_node **list)
+{
+    const bool full = budget_is_full(&c->budget);
+    size_t n = 0;
+
+    while (*list != NULL && n < c->o.batch_max) {
+        struct commit_job *job = MPSC_OWNER(*list, struct commit_job, node);
+
+        if (full && job->frees && n > 0)
+            break;
+        c->batch[n++] = job;
+        *list = (*list)->next;
+        if (full && job->frees)
+            break;
+    }
+    return n;
+}
+
 static void *writer_main(void *arg)
 {
     struct commit *c = arg;
@@ -246,13 +250,7 @@ static void *writer_main(void *arg)
     while (mpsc_drain_wait(&c->queue, MPSC_FOREVER, &list, &count) == TRAP_OK) {
         gather(c, list, count);
         while (list != NULL) {
-            size_t n = 0;
-
-            while (list != NULL && n < c->o.batch_max) {
-                c->batch[n++] = MPSC_OWNER(list, struct commit_job, node);
-                list = list->next;
-            }
-            run_batch(c, n);
+            run_batch(c, take_batch(c, &list));
         }
     }
     return NULL;
@@ -277,7 +275,7 @@ enum trap_err commit_start(struct store_db *db, const struct commit_options *o, 
     if (err == TRAP_OK) {
         c->o = *o;
         c->db = db;
-        c->disk_checked = (mono_t){ -1000 };
+        c->budget = (struct budget){ .dir = db->dir, .total_max = o->total_max_bytes, .free_min = o->free_min_bytes };
         c->batch = calloc(o->batch_max, sizeof(struct commit_job *));
         err = c->batch == NULL ? TRAP_ENOMEM : mpsc_init(&c->queue, o->queue_max);
     }

@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 enum {
-    HEADER_BYTES = 100, /* https://www.sqlite.org/fileformat2.html section 1.3 */
+    HEADER_BYTES = FILE_HEADER_BYTES,
     HEADER_USER_VERSION = 60,
     HEADER_APPLICATION_ID = 68
 };
@@ -112,7 +112,7 @@ static uint32_t big_endian_32(const uint8_t *p)
  * close(2) of our own would take away the locks of every connection that this process has to the file already
  * (fcntl(2)): the next program that closes it would remove the WAL from under them, commits that are nowhere
  * else included. */
-static int read_header(const char *path, uint8_t head[HEADER_BYTES], int64_t *size_out)
+int file_header_read(const char *path, uint8_t head[FILE_HEADER_BYTES], int64_t *size_out)
 {
     sqlite3_vfs *const vfs = sqlite3_vfs_find(NULL);
     sqlite3_file *const file = vfs != NULL ? calloc(1, (size_t)vfs->szOsFile) : NULL; /* none: no memory */
@@ -144,7 +144,7 @@ static enum trap_err check_header(const struct store_db *db, int64_t *size_out, 
         return TRAP_ENOENT;
     }
     errno = 0;
-    rc = read_header(db->path, head, size_out);
+    rc = file_header_read(db->path, head, size_out);
     if (rc != SQLITE_OK) {
         err_text_set(why, "%s: cannot be read: %s", db->path,
                      errno != 0 ? log_errno_text() : sqlite3_errstr(rc));

@@ -151,6 +151,7 @@ static enum trap_err start(struct hit_log *l, const struct conf_store *conf, str
         .gather_us = GATHER_US,
         .wal_max_bytes = conf->wal_max_bytes,
         .free_min_bytes = conf->free_min_bytes,
+        .total_max_bytes = conf->total_max_bytes,
         .log = l,
         .rolled_back = forget,
         .batch_done = on_batch_done,

@@ -199,7 +199,7 @@ enum trap_err keep_job_run(struct commit *commit, struct keep_job *k, unsigned p
     size_t records = 0;
 
     k->begun_at = k->at = 0;
-    k->job = (struct commit_job){ .apply = apply, .done = done };
+    k->job = (struct commit_job){ .apply = apply, .done = done, .frees = true };
     if (sem_init(&k->done, 0, 0) == -1)
         return TRAP_EIO;
     do {

@@ -242,6 +242,11 @@ static enum trap_err remove_some(struct sample_file *f, const char *sql, int64_t
     return err == TRAP_ENOENT ? TRAP_OK : err;
 }
 
+enum trap_err sample_file_shrink(struct sample_file *f)
+{
+    return remove_oldest(f);
+}
+
 enum trap_err sample_file_erase(struct sample_file *f, wall_t before, const uint64_t *hits, size_t n)
 {
     const uint64_t fits = f->wal_max / frames(PAGES_A_REMOVAL) / 2;

@@ -6,6 +6,7 @@
 #include <base/mpsc.h>
 #include <mail/header.h>
 #include <mail/keyed.h>
+#include <store/budget.h>
 #include <store/sample.h>
 
 #include <pthread.h>
@@ -40,6 +41,7 @@ static void forget(struct memory *m, uint64_t v)
 
 struct sample_log {
     struct sample_file file; /* its thread alone, after open */
+    struct budget budget;    /* so */
     struct mpsc queue;
     pthread_t thread;
     bool running;
@@ -188,7 +190,13 @@ static enum trap_err put(struct sample_log *s, const struct sample_job *job)
                                     .form = job->form,
                                     .data = header_only ? header_of(wire) : wire };
     enum sample_fate fate = SAMPLE_HAS_NO_ROOM;
-    const enum trap_err err = sample_file_put(&s->file, &row, &fate);
+    enum trap_err err = TRAP_OK;
+
+    /* The log wins: near the end of what all databases may take, samples make room for it. */
+    if (!budget_is_near(&s->budget))
+        err = sample_file_put(&s->file, &row, &fate);
+    else if ((err = sample_file_shrink(&s->file)) == TRAP_ENOENT)
+        err = TRAP_OK;
 
     if (err == TRAP_OK && (fate == SAMPLE_KEPT || fate == SAMPLE_KNOWN)) {
         remember_digest(s, job->digest, header_only);
@@ -295,6 +303,7 @@ enum trap_err sample_log_open(const char *dir, const struct conf_store *conf, st
     }
     err = sample_file_open(&s->file, dir, conf, why);
     if (err == TRAP_OK) {
+        budget_init(&s->budget, s->file.db->dir, conf);
         s->running = pthread_create(&s->thread, NULL, sample_main, s) == 0;
         err = s->running ? TRAP_OK : TRAP_ENOMEM;
     }

@@ -248,6 +248,7 @@ enum trap_err visit_log_open(const char *dir, const struct conf_store *conf, voi
             .batch_max = conf->batch_max,
             .wal_max_bytes = conf->wal_max_bytes,
             .free_min_bytes = conf->free_min_bytes,
+            .total_max_bytes = conf->total_max_bytes,
             .log = l,
             .rolled_back = forget,
             .batch_done = batch_done,

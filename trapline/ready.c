@@ -6,6 +6,7 @@
 #include <base/file.h>
 #include <base/keyring.h>
 #include <policy/lists.h>
+#include <store/budget.h>
 #include <store/trapdir.h>
 
 #include <errno.h>
@@ -158,6 +159,17 @@ static void look_at_lookups(const struct config *c, struct ready *r)
             add(r->notes, "%s: %s: %s; no such facts are told", databases[i].key, databases[i].path, strerror(errno));
 }
 
+static void look_at_budget(const struct config *c, struct ready *r)
+{
+    const uint64_t max = c->store.total_max_bytes, used = max == 0 ? 0 : store_used(c->state_dir);
+
+    if (max > 0 && used >= max / 10 * 9)
+        add(r->notes, "store.total_max: the databases take %llu of %llu bytes; %s", (unsigned long long)used,
+            (unsigned long long)max,
+            used >= max ? "mail gets 452 and pages carry no addresses: raise it, or shorten the clocks of retention"
+                        : "raise it, or shorten the clocks of retention, before it is reached");
+}
+
 static void look_at_traps(const struct config *c, struct ready *r)
 {
     struct trapdir *traps = NULL;
@@ -244,6 +256,7 @@ void ready_look(const struct config *c, wall_t now, struct ready *out)
     look_at_guard(c, now, out);
     look_at_lookups(c, out);
     look_at_traps(c, out);
+    look_at_budget(c, out);
     look_at_socketmap(c, out);
     look_at_zones(c, out);
     look_at_listeners(c, out);

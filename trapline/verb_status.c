@@ -8,6 +8,7 @@
 #include <base/num.h>
 #include <export/publish.h>
 #include <store/act_log.h>
+#include <store/budget.h>
 #include <store/hit_log.h>
 #include <store/postmaster.h>
 #include <store/published.h>
@@ -192,6 +193,14 @@ static enum trap_err gather_corrections(struct home *h, json_t *doc)
     return err;
 }
 
+static json_t *gather_store(const struct home *h)
+{
+    const uint64_t used = store_used(h->config->state_dir), max = h->config->store.total_max_bytes;
+
+    return json_pack("{s:I, s:I, s:I}", "bytes", (json_int_t)used, "total_max", (json_int_t)max, "percent",
+                     (json_int_t)(max == 0 ? 0 : used / (max / 100 + 1)));
+}
+
 static enum trap_err gather(struct home *h, json_t *doc)
 {
     struct published_set set = { 0 };
@@ -200,6 +209,7 @@ static enum trap_err gather(struct home *h, json_t *doc)
 
     json_object_set_new(doc, "state_dir", json_string(h->config->state_dir));
     json_object_set_new(doc, "daemons", gather_daemons(h));
+    json_object_set_new(doc, "store", gather_store(h));
     json_object_set_new(doc, "logs", logs);
     json_object_set_new(doc, "zones", zones);
     err = add_log(logs, h, "visits", RECORD_VISIT, visit_bounds, h->visits);
@@ -271,6 +281,11 @@ static void print_text(const json_t *doc)
     o = json_object_get(doc, "samples");
     printf("samples   %lld kept, %lld bytes\n", (long long)json_integer_value(json_object_get(o, "kept")),
            (long long)json_integer_value(json_object_get(o, "file_bytes")));
+    o = json_object_get(doc, "store");
+    printf("store     %lld bytes", (long long)json_integer_value(json_object_get(o, "bytes")));
+    if (json_integer_value(json_object_get(o, "total_max")) > 0)
+        printf(", %lld %% of total_max", (long long)json_integer_value(json_object_get(o, "percent")));
+    puts("");
     look_print_guard(json_object_get(doc, "guard"));
     if (published == NULL)
         puts("published nothing yet");

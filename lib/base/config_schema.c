@@ -269,8 +269,8 @@ static const struct conf_key store_keys[] = {
     KEY("free_min", CONF_SIZE, "64M", 0, 1024 * GIB, config, store.free_min_bytes,
         "With less free disk than this mail gets 452 and pages carry no addresses."),
     KEY("total_max", CONF_SIZE, "0", 0, 1024 * 1024 * GIB, config, store.total_max_bytes,
-        "Size of all databases together; 0 = no limit but the disk. From nine tenths of it on samples go and an error is "
-        "logged; when it is reached mail gets 452 and pages carry no addresses. A tenth of it is for trapexport."),
+        "Size of all databases together; 0 = no limit but the disk. Unused pages do not count. From nine tenths of it "
+        "on samples make room and an error is logged; when it is reached mail gets 452 and pages carry no addresses."),
 };
 
 static const struct conf_key retention_keys[] = {

@@ -10,7 +10,7 @@
  * Owns:    the job belongs to the queue from submit to done(); done() gives it back.
  * Errors:  done(job, TRAP_OK) only after the commit is durable. An apply() that fails is undone alone and
  *          reported to its own job; a failed commit fails every job of the batch (TRAP_EFULL: disk full or
- *          less than free_min_bytes; else TRAP_EIO). The writer stays and tries again with the next batch.
+ *          less than free_min_bytes, or total_max_bytes reached; else TRAP_EIO). The writer stays and tries again with the next batch.
  *          commit_submit: TRAP_EFULL when queue_max jobs wait, TRAP_ECLOSED after commit_stop began; then
  *          done() is not called.
  * Gather:  where records come in numbers the writer lets some come together first: at most gather_us since
@@ -33,13 +33,15 @@ struct commit_job {
     struct mpsc_node node; /* first member */
     enum trap_err (*apply)(struct commit_job *job, void *log);
     void (*done)(struct commit_job *job, enum trap_err result);
+    bool frees;           /* takes records away: done though there is no room for more */
     enum trap_err result; /* the writer's own */
 };
 
 struct commit_options {
     uint32_t queue_max, batch_max;
     uint32_t gather_us; /* records that come in numbers may wait so long for others; 0: never */
-    uint64_t wal_max_bytes, free_min_bytes;
+    uint64_t wal_max_bytes;
+    uint64_t free_min_bytes, total_max_bytes; /* <store/budget.h> */
     void *log; /* given to apply() */
     /* Each may be NULL. */
     void (*before_commit)(void *log); /* inside the transaction, after the last apply */

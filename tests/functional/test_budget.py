@@ -1,0 +1,95 @@
+"""store.total_max: an alarm before, 452 and pages without addresses when it is reached, never a crash; samples make room for the log; and what
+is forgotten or grows old makes room again."""
+import pathlib
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from testlib import Installation, extract, run_tests, wait_for  # noqa: E402
+
+OLD = 'trap_domain "old.test" { class = "pristine"  unknown = "accept" }\n'
+
+
+def used(t):
+    return t.json("status")["store"]["bytes"]
+
+
+def set_budget(t, total):
+    text = t.conf.read_text()
+    start = text.index("store {") if "store {" in text else len(text)
+    t.conf.write_text(text[:start] + f'store {{ total_max = "{total}"  wal_max = "256k" }}\n')
+
+
+def fill(t, sender, body, most=3000):
+    """Mail until 452; how many were taken."""
+    with t.smtp(sender) as s:
+        for i in range(most):
+            s.expect("MAIL FROM:<a@b.example>", 250)
+            s.expect(f"RCPT TO:<x{i}@old.test>", 250)
+            s.expect("DATA", 354)
+            s.send(body(i) + b"\r\n.\r\n")
+            code = s.reply()[0]
+            if code != 250:
+                assert code == 452, code
+                return i
+            if i % 200 == 199:
+                time.sleep(0.05)  # the budget is looked at once a second
+    raise AssertionError("the budget was never reached")
+
+
+def small(i):
+    return b"Subject: %d\r\n\r\nshort" % i
+
+
+def test_full_and_free_again(build):
+    with Installation(build, config=OLD, web='commit_deadline = "5s"', smtp='hits_per_sender_hour = 0  commands_max = 100000') as t:
+        # a WAL of its own length is part of what is used: let there be one before the budget is drawn
+        set_budget(t, "0")
+        run = t.start()
+        for i in range(60):
+            t.get("/", client=f"82.1.1.{i + 1}")
+            assert t.mail(f"y{i}@old.test", "89.160.1.1", body=small(i)) == 250
+        assert t.stop(run) == 0
+        total = used(t) + 700_000
+        set_budget(t, total)
+        run = t.start()
+        taken = fill(t, "89.160.1.2", small, most=30000)
+        assert used(t) < total + 3_000_000, "a second's worth more at the most"
+        log = (t.top / "log").read_text()
+        assert "store.budget" in log and log.index("store.budget") < log.index("store.commit.failed"), "an alarm before"
+        assert "total_max" in t.run("status").stdout.decode() and t.json("status")["store"]["percent"] >= 99
+        status, _, page = t.get("/", client="82.1.2.1")
+        assert status == 200 and not [a for a in extract(page) if a.endswith("@trap.test")], "a page without addresses"
+        with t.smtp("89.160.1.3") as s:
+            assert s.command("MAIL FROM:<a@b.example>")[0] in (250, 452)
+        t.run("forget", "89.160.1.2")  # takes records away though there is no room
+        wait_for("room again", lambda: t.mail("z@old.test", "89.160.1.4", body=small(1)) == 250, 30, 0.5)
+        assert [a for a in extract(t.get("/", client="82.1.2.2")[2]) if a.endswith("@trap.test")]
+        assert t.stop(run) == 0
+        print(taken, "messages until it was full")
+        t.run("verify")
+
+
+def test_samples_make_room(build):
+    with Installation(build, config=OLD) as t:
+        set_budget(t, "0")
+        run = t.start()
+        words = [bytes(97 + (i * 7 + k) % 26 for k in range(8)) for i in range(26)]
+        body = lambda i: b"Subject: s\r\n\r\n" + b" ".join(words[(i >> k) % 26] + bytes([97 + (i + k) % 26] * 3) for k in range(40))  # noqa: E731
+        for i in range(120):
+            assert t.mail(f"y{i}@old.test", f"89.160.{i // 3}.1", body=body(i)) == 250
+        wait_for("samples", lambda: t.sql("samples", "SELECT count(*) FROM sample")[0][0] > 30)
+        kept = t.sql("samples", "SELECT count(*) FROM sample")[0][0]
+        assert t.stop(run) == 0
+        set_budget(t, int(used(t) * 1.05))
+        run = t.start()
+        taken = 0
+        for i in range(200, 260):
+            taken += t.mail(f"y{i}@old.test", f"89.161.{i // 3}.1", body=body(i)) == 250
+        wait_for("fewer samples", lambda: t.sql("samples", "SELECT count(*) FROM sample")[0][0] < kept)
+        assert taken > 0
+        assert t.stop(run) == 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_tests(globals()))
