@@ -12,7 +12,7 @@ import time
 
 from clocklib import Clock
 from test_smtp_limits import BODY, CONFIG, TRAP, hits, rss_kb, sink
-from testlib import Installation, Smtp, skip, wait_for
+from testlib import Installation, Smtp, all_read, skip, wait_for
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "fault"))
 from fault_lib import recorder_env  # noqa: E402
@@ -142,7 +142,7 @@ def test_stop_between_dot_and_reply(build):
         daemon = inst.start("trapsmtp", env=slow_disk(build, inst, 500))
         with begin(inst) as s:
             s.send(BODY + b".\r\n")
-            time.sleep(0.1)
+            wait_for("it is read", lambda: all_read(inst.smtp_port))
             daemon.send_signal(signal.SIGTERM)
             assert s.reply()[0] == 250
             assert s.reply()[0] in (421, 0)

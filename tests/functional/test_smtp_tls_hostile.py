@@ -189,27 +189,36 @@ def test_deaf_client(build):
         feed.join()
 
 
-def talk(it, words, lines):
-    """One openssl s_client with these lines typed; what it printed."""
+def talk(it, words, steps):
+    """One openssl s_client; each step is a line to type, and how often which text is there then. What it printed."""
     with subprocess.Popen(["openssl", "s_client", "-connect", f"127.0.0.1:{it.smtp_port}", "-starttls", "smtp", *words], stdin=subprocess.PIPE,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as p:
-        for line in lines:
-            time.sleep(0.7)
+        said = b""
+        os.set_blocking(p.stdout.fileno(), False)
+
+        def printed(count, text):
+            nonlocal said
+            said += p.stdout.read() or b""
+            return said.count(text) >= count or p.poll() is not None
+        wait_for("the handshake", lambda: printed(1, b"Verify return code"))
+        for line, count, text in steps:
             with contextlib.suppress(OSError):
                 p.stdin.write(line)
                 p.stdin.flush()
-        time.sleep(0.7)
-        return p.communicate(timeout=30)[0]
+            wait_for(f"{text} in {said}", lambda: printed(count, text))
+        os.set_blocking(p.stdout.fileno(), True)
+        return said + p.communicate(timeout=60)[0]
 
 
 def test_renegotiation_and_key_update(build):
     """Renegotiation is refused (TLS 1.2), a new key is taken (TLS 1.3); the session and the sink go on."""
     with installation(build) as it:
         it.start("trapsmtp")
-        text = talk(it, ["-tls1_2", "-crlf"], [b"EHLO reneg.example\n", b"R\n"])
+        text = talk(it, ["-tls1_2", "-crlf"], [(b"EHLO reneg.example\n", 2, b"\n250 "), (b"R\n", 1, b"no renegotiation")])
         assert b"RENEGOTIATING" in text and b"no renegotiation" in text, text
         assert record(it, "helo = ?", b"reneg.example")[2] == 0x303
-        text = talk(it, ["-tls1_3", "-crlf"], [b"EHLO update.example\n", b"K\n", b"k\n", b"NOOP\n", b"Q\n"])
+        text = talk(it, ["-tls1_3", "-crlf"], [(b"EHLO update.example\n", 2, b"\n250 "), (b"K\n", 1, b"KEYUPDATE"),
+                                             (b"k\n", 2, b"KEYUPDATE"), (b"NOOP\n", 1, b"250 2.0.0 Ok"), (b"Q\n", 1, b"DONE")])
         assert text.count(b"KEYUPDATE") >= 1 and b"250 2.0.0 Ok" in text, text
         serves(it)
 
