@@ -331,6 +331,16 @@ static bool in_time(const struct taint *t, uint32_t from, uint32_t to, wall_t be
     return (!(t->has & from) || at.us >= begin.us) && (!(t->has & to) || at.us < end.us);
 }
 
+/* Of a visit whose client was truncated only the network is left: it may have been he. What is withheld too much
+ * lists nobody; what came back because a clock ran out would. */
+static bool harvester_matches(struct prefix harvester, const struct visit *v)
+{
+    if ((v->flags & VISIT_BATCH) != 0)
+        return false;
+    return prefix_has(harvester, v->client) ||
+           ((v->flags & VISIT_TRUNCATED) != 0 && prefix_covers(ip_network(v->client), harvester));
+}
+
 static bool visit_matches(const struct taint *t, uint8_t node, uint64_t seq, const struct visit *v, bool any_text)
 {
     if ((t->has & TAINT_VISIT) && (t->visit_node != node || t->visit != seq || seq == 0))
@@ -339,8 +349,7 @@ static bool visit_matches(const struct taint *t, uint8_t node, uint64_t seq, con
         return true;
     return v != NULL && (!(t->has & TAINT_PAGE) || any_text || bytes_eq(v->page, t->page)) &&
            (!(t->has & TAINT_SITE) || any_text || bytes_ieq(v->site, t->site)) &&
-           (!(t->has & TAINT_HARVESTER) ||
-            ((v->flags & VISIT_BATCH) == 0 && prefix_has(t->harvester, v->client))) &&
+           (!(t->has & TAINT_HARVESTER) || harvester_matches(t->harvester, v)) &&
            in_time(t, TAINT_VISITED_FROM, TAINT_VISITED_TO, t->visited_from, t->visited_to, v->at);
 }
 

@@ -4,7 +4,7 @@
  *              trap=sales@shop.example or trap=shop.example    the recipient, or its domain
  *              visit=1/77  slot=2                              the visit of a minted address, and its place there
  *              site=www.shop.example  page=/contact            where it was shown
- *              harvester=192.0.2.0/24                          who was shown it
+ *              harvester=192.0.2.0/24                          who was shown it; of a truncated client the network
  *              visited-from=TIME  visited-to=TIME              when (to: not included)
  *              node=3                                          of the visit or of the sink
  *              from=TIME  to=TIME                              when the mail came

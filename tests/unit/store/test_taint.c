@@ -173,6 +173,26 @@ static void test_matching(void **state)
     end(&set);
 }
 
+/* Retention leaves the /24 of a client: he stays tainted, and so do his neighbours of then. */
+static void test_truncated(void **state)
+{
+    struct visit v = visit;
+    struct set set;
+
+    (void)state;
+    begin(&set);
+    (void)say(&set, ACT_TAINT, "harvester=45.10.2.3", NOON);
+    assert_int_equal(load(&set, EVER), TRAP_OK);
+    assert_true(taints_visit(set.taints, 1, &v));
+    v.client = ip_network(v.client).ip;
+    assert_false(taints_visit(set.taints, 1, &v));
+    v.flags |= VISIT_TRUNCATED;
+    assert_true(taints_visit(set.taints, 1, &v));
+    v.client = ip_v4(45, 10, 3, 0);
+    assert_false(taints_visit(set.taints, 1, &v));
+    end(&set);
+}
+
 /* Before the texts of a visit are fetched: what cannot be tainted whatever they are. */
 static void test_any_text(void **state)
 {
@@ -253,7 +273,7 @@ static void test_in_force(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_refused), cmocka_unit_test(test_limits),
-                                        cmocka_unit_test(test_matching), cmocka_unit_test(test_any_text),
+                                        cmocka_unit_test(test_matching), cmocka_unit_test(test_any_text), cmocka_unit_test(test_truncated),
                                         cmocka_unit_test(test_in_force) };
 
     if (keyed_init() != TRAP_OK)
