@@ -127,7 +127,7 @@ def test_bounds(build):
                     s.expect(f"XCLIENT ADDR=45.94.0.{i + 1}", 220)
                     s.expect("EHLO a.example", 250)
                     assert s.message("x@y.example", ["sales@trap.test"], b"Subject: x\r\n\r\nx\r\n") == 250
-            wait_for("the budget is used up", lambda: len(server.asked) > 50, 30)
+            wait_for("the budget is used up", lambda: len(server.asked) > 50)
             time.sleep(1.5)
             assert len(server.asked) <= 60 and most[0] <= 3, (len(server.asked), most[0])
             assert 20 <= len(lookups(t)) <= 30
@@ -143,9 +143,9 @@ def test_stop(build):
             p = t.start("traplook")
             wait_for("questions", lambda: len(server.asked) >= 2)
             second = t.start_peer([str(t.bin / "traplook"), "-c", str(t.conf)])
-            assert second.wait(10) == 75
+            assert second.wait(60) == 75
             began = time.monotonic()
-            assert t.stop(p) == 0 and time.monotonic() - began < 10
+            assert t.stop(p) == 0 and time.monotonic() - began < 25, "not at the end of timeout"
         finally:
             server.close()
 

@@ -206,7 +206,7 @@ def test_traffic(build):
             if len(waits) % 20 == 0:
                 assert t.mail(extract(page)[0], "89.1.1.1") == 250
             done = t.sql("visits", "SELECT count(*) FROM visit WHERE length(client) = 4 AND seq <= 15000")[0][0] == 0
-            assert time.monotonic() - begin < 60
+            assert time.monotonic() - begin < 240
         print(f"15,000 clients truncated in {time.monotonic() - begin - 1:.1f} s beside {len(waits)} pages; "
               f"longest page {max(waits) * 1000:.0f} ms, median {sorted(waits)[len(waits) // 2] * 1000:.1f} ms")
         assert t.sql("visits", "SELECT records FROM erasure") == [(15000,)]
