@@ -38,6 +38,14 @@ struct file_kind {
     {                                              \
         ZONE_TYPE_IP6, LISTINGS_NETS, "@ nets", "" \
     }
+#define BACKSCATTER4                                             \
+    {                                                            \
+        ZONE_TYPE_IP4, LISTINGS_BACKSCATTER, "@ backscatter", "" \
+    }
+#define BACKSCATTER6                                             \
+    {                                                            \
+        ZONE_TYPE_IP6, LISTINGS_BACKSCATTER, "@ backscatter", "" \
+    }
 #define FILE_IP4                                           \
     {                                                      \
         .ending = ".ip4", .part = { SENDERS4 }, .count = 1 \
@@ -54,6 +62,9 @@ static const struct {
     [ZONE_SENDERS4] = { { FILE_IP4 }, 1 },
     [ZONE_SENDERS6] = { { FILE_IP6 }, 1 },
     [ZONE_SENDERS] = { { FILE_IP4, FILE_IP6 }, 2 },
+    [ZONE_BACKSCATTER] = { { { .ending = ".ip4", .part = { BACKSCATTER4 }, .count = 1 },
+                             { .ending = ".ip6", .part = { BACKSCATTER6 }, .count = 1 } },
+                           2 },
     [ZONE_NETS] = { { { .ending = ".ip4", .part = { NETS4 }, .count = 1 },
                       { .ending = ".ip6", .part = { NETS6 }, .count = 1 } },
                     2 },

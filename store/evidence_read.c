@@ -25,7 +25,7 @@ static const char sql_visitor[] =
     "SELECT client, count, first_us, last_us FROM visitor WHERE client BETWEEN ?1 AND ?2 "
     "ORDER BY client";
 static const char sql_network[] = "SELECT first_us FROM network WHERE source = ?1";
-#define PENDING_COLUMNS "sender, hit_node, hit, n, at_us, node, epoch, serial, slot, sender_ip FROM pending "
+#define PENDING_COLUMNS "sender, hit_node, hit, n, at_us, node, epoch, serial, slot, sender_ip, class FROM pending "
 static const char sql_pending[] =
     "SELECT " PENDING_COLUMNS "WHERE (hit_node, hit, n) > (?1, ?2, ?3) ORDER BY hit_node, hit, n";
 static const char sql_pending_by_sender[] = "SELECT " PENDING_COLUMNS "WHERE sender BETWEEN ?1 AND ?2 "
@@ -390,7 +390,8 @@ static enum trap_err parse_pending(sqlite3_stmt *st, void *out)
                                .node = (uint8_t)sqlite3_column_int(st, 5),
                                .epoch = column_u32(st, 6),
                                .serial = column_u32(st, 7),
-                               .slot = (uint8_t)sqlite3_column_int(st, 8) };
+                               .slot = (uint8_t)sqlite3_column_int(st, 8),
+                               .klass = (uint8_t)sqlite3_column_int(st, 10) };
     err = row_key_get(db_column_bytes(st, 0), &r->sender);
     return err == TRAP_OK ? db_column_ip(st, 9, &r->sender_ip) : err;
 }

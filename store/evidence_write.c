@@ -265,8 +265,8 @@ static const char sql_visitor[] =
     "INSERT INTO visitor (client, count, first_us, last_us) VALUES (?1, ?2, ?3, ?4) "
     "ON CONFLICT DO UPDATE SET " ADD_UP;
 static const char sql_pending[] =
-    "INSERT OR REPLACE INTO pending (hit_node, hit, n, sender, at_us, node, epoch, serial, slot, sender_ip) "
-    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+    "INSERT OR REPLACE INTO pending (hit_node, hit, n, sender, at_us, node, epoch, serial, slot, sender_ip, class) "
+    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
 static const char sql_drop[] = "DELETE FROM pending WHERE hit_node = ?1 AND hit = ?2 AND n = ?3";
 static const char sql_mark[] = "INSERT OR REPLACE INTO mark (node, log, seq) VALUES (?1, ?2, ?3)";
 
@@ -349,6 +349,7 @@ static enum trap_err put_pending(struct store_db *db, const void *row)
     db_bind_int(st, 8, r->serial);
     db_bind_int(st, 9, r->slot);
     db_bind_ip(st, 10, r->sender_ip);
+    db_bind_int(st, 11, r->klass);
     return db_run(db, st);
 }
 

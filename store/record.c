@@ -95,6 +95,8 @@ const char *hit_flag_name(uint32_t flag)
         "auth",
         "injected",
         "tarpit",
+        "automatic",
+        "backscatter",
     };
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)

@@ -96,6 +96,8 @@ const char *evidence_class_name(uint8_t c)
         [EVIDENCE_TYPO] = "typo",     [EVIDENCE_GUESS] = "guess",       [EVIDENCE_ATTEMPT] = "attempt",
         [EVIDENCE_TEST] = "test",
         [EVIDENCE_OBSERVED] = "observed",
+        [EVIDENCE_LIST] = "list",         [EVIDENCE_AUTOMATIC] = "automatic",
+        [EVIDENCE_BACKSCATTER] = "backscatter",
     };
     const char *name = c < EVIDENCE_CLASSES ? names[c] : NULL;
 

@@ -86,6 +86,8 @@ static bool zone_holds(const struct conf_zone *z, bool harvester, struct prefix 
         return harvester && v4;
     case ZONE_COMBINED:
         return !harvester || v4;
+    case ZONE_BACKSCATTER:
+        return !harvester;
     case ZONE_NETS:
         return false; /* report_networks.c */
     }
@@ -119,11 +121,12 @@ static enum trap_err add_evidence(struct prefix sender, const struct evidence_ro
     for (size_t i = 0; i < g->h->config->zone_count; i++) {
         const struct conf_zone *z = &g->h->config->zones[i];
         const struct conf_policy *p = config_policy(g->h->config, z->policy);
-        const struct policy_env env = home_policy(g->h, p);
+        struct policy_env env = home_policy(g->h, p);
         struct verdict v;
 
         if (!zone_holds(z, false, sender))
             continue;
+        env.backscatter = z->kind == ZONE_BACKSCATTER;
         g->err = policy_sender(&env, sender, rows, n, &v);
         if (g->err != TRAP_OK)
             return g->err;

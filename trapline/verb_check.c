@@ -11,7 +11,8 @@ static const char *zone_kind_name(enum zone_kind k)
 {
     static const char *const name[] = {
         [ZONE_SENDERS4] = "senders4",     [ZONE_SENDERS6] = "senders6", [ZONE_SENDERS] = "senders",
-        [ZONE_HARVESTERS] = "harvesters", [ZONE_COMBINED] = "combined", [ZONE_NETS] = "nets"
+        [ZONE_HARVESTERS] = "harvesters", [ZONE_COMBINED] = "combined", [ZONE_NETS] = "nets",
+        [ZONE_BACKSCATTER] = "backscatter"
     };
 
     return name[k];

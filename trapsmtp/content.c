@@ -5,6 +5,18 @@
 #include "server.h"
 #include "session_record.h"
 
+/* An author of what came back: is it one of the traps of this message? Bounces go to one recipient, or a few. */
+static bool is_trap(struct bytes value, void *arg)
+{
+    enum { LOOKED_AT_MAX = 16 };
+    const struct message *m = arg;
+
+    for (uint32_t i = 0; i < m->rcpt_count && i < LOOKED_AT_MAX; i++)
+        if (m->rcpts[i].klass != 0 && returned_holds(value, message_rcpt(m, i)))
+            return true;
+    return false;
+}
+
 void content_begin(struct session *s)
 {
     struct message *m = s->message;
@@ -14,6 +26,7 @@ void content_begin(struct session *s)
     smtp_eod_init(&m->eod);
     header_init(&m->header, s->server->config->smtp.header_max_bytes);
     body_digest_init(&m->digest);
+    returned_init(&m->returned, is_trap, m);
 }
 
 /* What came on the wire: counted, and of a message to a trap its head kept. */
@@ -22,6 +35,12 @@ static void add_wire(struct message *m, struct bytes wire)
     m->received += wire.n;
     if (m->trap_count > 0)
         message_add_sample(m, wire);
+}
+
+/* Known when the body begins: nothing else is looked at line by line. */
+static bool may_be_automatic(const struct message *m)
+{
+    return (m->flags & HIT_NULL_SENDER) != 0 || (m->header.found & (HEADER_AUTO_SUBMITTED | HEADER_REPORT)) != 0;
 }
 
 static void take_content(struct bytes content, void *arg)
@@ -37,6 +56,10 @@ static void take_content(struct bytes content, void *arg)
     header_feed(&m->header, content, &held, &body);
     body_digest_add(&m->digest, held);
     body_digest_add(&m->digest, body);
+    if (held.n + body.n > 0 && may_be_automatic(m)) {
+        returned_feed(&m->returned, held);
+        returned_feed(&m->returned, body);
+    }
     if (m->role_count > 0)
         postbox_add_content(m, content);
 }
@@ -68,6 +91,23 @@ uint32_t content_flags(const struct message *m)
         if ((m->eod.flags & table[i].in_content) != 0 || (m->header.found & table[i].in_header) != 0)
             flags |= table[i].flag;
     return flags & ~declared[m->body];
+}
+
+/* By structure, docs/adr/0024: feedback reports (RFC 5965) and automatic replies (RFC 3834) from anybody; from the null
+ * reverse-path delivery status (RFC 3464), what names failed recipients, what brings the head of another message,
+ * what a mailer-daemon writes or what answers a message. Backscatter is what proves that somebody wrote in the
+ * trap's name. */
+static uint32_t automatic_flags(const struct message *m)
+{
+    const uint32_t header = m->header.found, found = m->returned.found;
+    const bool null_sender = (m->flags & HIT_NULL_SENDER) != 0, report = (header & HEADER_REPORT) != 0,
+               returned = (found & (RETURNED_HEAD | RETURNED_STATUS)) != 0,
+               by_anybody = (report && (found & RETURNED_FEEDBACK) != 0) || (header & HEADER_AUTO_SUBMITTED) != 0,
+               by_daemon = null_sender && (returned || (header & (HEADER_FAILED | HEADER_DAEMON | HEADER_REPLY)) != 0);
+
+    if (!by_anybody && !by_daemon)
+        return 0;
+    return HIT_AUTOMATIC | (null_sender && (found & RETURNED_AUTHOR) != 0 ? HIT_BACKSCATTER : 0u);
 }
 
 /* The end is no part of the message: a sample that reached it ends before it. */
@@ -112,7 +152,8 @@ void content_end(struct session *s)
     if ((m->flags & HIT_BDAT) != 0)
         smtp_eod_scan_end(&m->eod);
     header_end(&m->header);
-    m->flags |= content_flags(m) | (m->too_big ? HIT_CUT : 0u);
+    returned_end(&m->returned);
+    m->flags |= content_flags(m) | automatic_flags(m) | (m->too_big ? HIT_CUT : 0u);
     if (!m->too_big || (m->relayed && m->role_count == 0)) { /* its head is evidence enough */
         evidence_submit(s);
         return;

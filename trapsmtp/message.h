@@ -18,6 +18,7 @@
 #include <base/mpsc.h>
 #include <mail/body_digest.h>
 #include <mail/header.h>
+#include <mail/returned.h>
 #include <mail/smtp_eod.h>
 #include <mail/smtp_params.h>
 #include <mail/smtp_path.h>
@@ -80,6 +81,7 @@ struct message {
     struct smtp_eod eod;
     struct header header;
     struct body_digest digest;
+    struct returned returned; /* fed only where the header says that it may matter */
     uint64_t size;     /* content bytes */
     uint64_t received; /* bytes of it on the wire */
     bool too_big;

@@ -9,10 +9,11 @@ static char conservative[] = "conservative";
 
 /* Weights in thousandths: a hit that nobody sends by mistake counts 1, one that a typing error or an old
  * address book may explain counts less. */
-#define WEIGHTS                                                                                         \
+#define WEIGHTS(list)                                                                                         \
     .weight_milli = {                                                                                   \
         [WEIGHT_MINTED] = 1000, [WEIGHT_PRISTINE] = 1000, [WEIGHT_RECYCLED] = 500, [WEIGHT_TYPO] = 250, \
-        [WEIGHT_GUESS] = 250,   [WEIGHT_ATTEMPT] = 250,   [WEIGHT_BEHAVIOUR] = 0                        \
+        [WEIGHT_GUESS] = 250,   [WEIGHT_ATTEMPT] = 250,   [WEIGHT_BEHAVIOUR] = 0,  \
+        [WEIGHT_LIST] = (list), [WEIGHT_AUTOMATIC] = 250                        \
     }
 #define MS_MIN     INT64_C(60000)
 #define MS_D       INT64_C(86400000)
@@ -28,11 +29,12 @@ static const struct conf_policy presets[] = {
       .young_sources_max = UINT32_MAX,
       .young_age = { 2 * MS_D },
       .per_source_day_max = 5,
+      .backscatter_day_max = 50,
       .half_life = { 3 * MS_D },
       .stay_max = { 15 * MS_D },
       .delay_min = { 0 },
       .delay_max = { 5 * MS_MIN },
-      WEIGHTS,
+      WEIGHTS(250),
       HARVESTERS },
     { .name = standard,
       .preset = standard,
@@ -43,11 +45,12 @@ static const struct conf_policy presets[] = {
       .young_sources_max = 1,
       .young_age = { 2 * MS_D },
       .per_source_day_max = 5,
+      .backscatter_day_max = 50,
       .half_life = { 7 * MS_D },
       .stay_max = { 30 * MS_D },
       .delay_min = { 10 * MS_MIN },
       .delay_max = { 60 * MS_MIN },
-      WEIGHTS,
+      WEIGHTS(0),
       HARVESTERS },
     { .name = conservative,
       .preset = conservative,
@@ -58,11 +61,12 @@ static const struct conf_policy presets[] = {
       .young_sources_max = UINT32_MAX,
       .young_age = { 2 * MS_D },
       .per_source_day_max = 5,
+      .backscatter_day_max = 50,
       .half_life = { 7 * MS_D },
       .stay_max = { 30 * MS_D },
       .delay_min = { 30 * MS_MIN },
       .delay_max = { 120 * MS_MIN },
-      WEIGHTS,
+      WEIGHTS(0),
       HARVESTERS },
 };
 

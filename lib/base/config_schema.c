@@ -63,7 +63,8 @@ static const struct conf_word levels[] = { { "error", LOG_ERROR },
 static const struct conf_word kinds[] = { { "senders4", ZONE_SENDERS4 }, { "senders6", ZONE_SENDERS6 },
                                           { "senders", ZONE_SENDERS },   { "harvesters", ZONE_HARVESTERS },
                                           { "combined", ZONE_COMBINED },
-                                          { "nets", ZONE_NETS },         { NULL, 0 } };
+                                          { "nets", ZONE_NETS },         { "backscatter", ZONE_BACKSCATTER },
+                                          { NULL, 0 } };
 static const struct conf_word presets[] = {
     { "aggressive", 0 }, { "standard", 0 }, { "conservative", 0 }, { NULL, 0 }
 };
@@ -315,6 +316,9 @@ static const struct conf_key policy_keys[] = {
         "First listings appear after a time between these two, different for each, so that nobody can find "
         "traps by mailing "
         "one address and asking the zone."),
+    KEY("backscatter_per_day", CONF_U32, NULL, 0, 1000000, conf_policy, backscatter_day_max,
+        "Bounces of one sender a day that count nothing, when what they return proves that a trap's address was "
+        "forged; more count as automatic mail. Zones of the kind \"backscatter\" list by these alone."),
     KEY("escalate", CONF_ESCALATIONS, NULL, 2, 1000000, conf_policy, escalate,
         "When a network is listed for its members, in zones of the kind \"nets\" only: while so many of them are listed. "
         "Members are listed senders (IPv4 /32, IPv6 /64), or networks that a row before makes."),
@@ -334,6 +338,8 @@ static const struct conf_key weight_keys[] = {
     WEIGHT("guess", WEIGHT_GUESS, "A hit at an address of minted form that nobody was shown."),
     WEIGHT("attempt", WEIGHT_ATTEMPT, "A message to a trap that was begun and not finished."),
     WEIGHT("behaviour", WEIGHT_BEHAVIOUR, "A session record: early talk, relay probes and the like."),
+    WEIGHT("list", WEIGHT_LIST, "List traffic by its header (List-Id, Precedence), to a trap of any class."),
+    WEIGHT("automatic", WEIGHT_AUTOMATIC, "A bounce, feedback report or automatic reply by its structure."),
     WEIGHT("no_reverse", WEIGHT_NO_REVERSE, "Added to each message of a sender without a reverse name that leads back to it."),
     WEIGHT("generic_reverse", WEIGHT_GENERIC_REVERSE, "The same, where the reverse name has the form of a row of hosts."),
     WEIGHT("helo_mismatch", WEIGHT_HELO_MISMATCH, "The same, where the HELO name does not lead to the sender."),
@@ -353,7 +359,7 @@ static const struct conf_key zone_title =
 static const struct conf_key zone_keys[] = {
     WORDS("kind", CONF_ENUM, "combined", kinds, conf_zone, kind,
           "What it lists: senders (one or both families), harvesters, all of these (combined), or the networks that the "
-          "policy's escalate makes of senders (nets)."),
+          "policy's escalate makes of senders (nets), or senders of proved backscatter."),
     KEY("policy", CONF_WORD, "standard", 1, WORD_MAX, conf_zone, policy,
         "Name of a policy block, or of a preset."),
     WORDS("publish", CONF_BOOL, "shadow", shadow_live, conf_zone, live,

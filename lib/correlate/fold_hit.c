@@ -22,6 +22,24 @@ static const uint8_t classes[] = {
     [RCPT_TYPO] = EVIDENCE_TYPO,     [RCPT_GUESS] = EVIDENCE_GUESS,
 };
 
+/* What a message is by structure stands before what its recipient is; a test stays one, and what is only observed. */
+static uint8_t class_of(const struct hit *h, uint8_t klass)
+{
+    if (klass == EVIDENCE_TEST || klass == EVIDENCE_OBSERVED)
+        return klass;
+    if ((h->flags & HIT_BACKSCATTER) != 0)
+        return EVIDENCE_BACKSCATTER;
+    if ((h->flags & HIT_AUTOMATIC) != 0)
+        return EVIDENCE_AUTOMATIC;
+    return (h->flags & HIT_LIST_HEADER) != 0 ? EVIDENCE_LIST : klass;
+}
+
+/* A bounce or an automatic reply says that an address was used, not that somebody mailed it. */
+static bool makes_links(const struct hit *h)
+{
+    return (h->flags & (HIT_AUTOMATIC | HIT_BACKSCATTER)) == 0;
+}
+
 static struct bytes domain_of(struct bytes address)
 {
     return bytes_skip(address, bytes_rfind(address, '@') + 1);
@@ -121,7 +139,7 @@ static void take_identified(struct fold *f, const struct hit *h, const struct id
             f->result.tests++;
             c->klass = EVIDENCE_TEST;
         } else {
-            c->linked = (id->visit.flags & (VISIT_BATCH | VISIT_TRUNCATED)) == 0;
+            c->linked = (id->visit.flags & (VISIT_BATCH | VISIT_TRUNCATED)) == 0 && makes_links(h);
         }
         break;
     case TRACE_AGED:
@@ -139,6 +157,7 @@ static void take_identified(struct fold *f, const struct hit *h, const struct id
         c->source = source_of_name(SOURCE_DOMAIN, domain);
         break;
     }
+    c->klass = class_of(h, c->klass);
 }
 
 static enum trap_err judge_rcpt(struct fold *f, uint8_t node, const struct hit *h, size_t i,
@@ -158,7 +177,7 @@ static enum trap_err judge_rcpt(struct fold *f, uint8_t node, const struct hit *
     if (klass != RCPT_MINTED && klass != RCPT_GUESS) {
         const bool all = (r->klass & RCPT_CATCHALL) != 0;
         f->result.static_traps++;
-        c->klass = (r->klass & RCPT_OBSERVED) != 0 ? EVIDENCE_OBSERVED : classes[klass];
+        c->klass = class_of(h, (r->klass & RCPT_OBSERVED) != 0 ? EVIDENCE_OBSERVED : classes[klass]);
         c->source = source_of_name(all ? SOURCE_DOMAIN : SOURCE_TRAP, all ? domain_of(r->address) : r->address);
         return TRAP_OK;
     }
@@ -299,6 +318,7 @@ static void add_pending(struct fold *f, uint8_t node, const struct hit *h, size_
                                                          .epoch = ref.epoch,
                                                          .serial = ref.serial,
                                                          .slot = ref.slot,
+                                                         .klass = class_of(h, EVIDENCE_MINTED),
                                                          .sender_ip = h->sender });
 }
 
@@ -352,9 +372,24 @@ enum trap_err fold_hit(struct fold *f, uint8_t node, const struct hit *h, const 
     return TRAP_OK;
 }
 
+/* The flags that gave a waiting recipient its class: the hit itself is not on record any more. */
+static uint32_t flags_of(uint8_t klass)
+{
+    switch (klass) {
+    case EVIDENCE_LIST:
+        return HIT_LIST_HEADER;
+    case EVIDENCE_AUTOMATIC:
+        return HIT_AUTOMATIC;
+    case EVIDENCE_BACKSCATTER:
+        return HIT_AUTOMATIC | HIT_BACKSCATTER;
+    default:
+        return 0;
+    }
+}
+
 enum trap_err fold_orphan(struct fold *f, const struct pending_row *p)
 {
-    const struct hit h = { .seq = p->hit, .at = p->at, .sender = p->sender_ip };
+    const struct hit h = { .seq = p->hit, .at = p->at, .sender = p->sender_ip, .flags = flags_of(p->klass) };
     const struct mint_ref ref = { .node = p->node, .epoch = p->epoch, .serial = p->serial, .slot = p->slot };
     struct identified id;
     enum trap_err err = make_room(f, 1);

@@ -26,16 +26,32 @@ static bool value_report(struct bytes value)
     return bytes_ieq(value, BYTES("multipart/report"));
 }
 
+/* "Mail Delivery System <MAILER-DAEMON@mx.example>" */
+static bool value_daemon(struct bytes value)
+{
+    static const struct bytes names[] = { BYTES_INIT("mailer-daemon"), BYTES_INIT("postmaster") };
+
+    for (; value.n > 0; value = bytes_skip(value, 1))
+        for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+            if (bytes_has_iprefix(value, names[i]))
+                return true;
+    return false;
+}
+
 static const struct {
     struct bytes name;
     bool (*matches)(struct bytes value);
     uint32_t found;
+    bool whole; /* more than the first word */
 } fields[] = {
-    { BYTES_INIT("List-Id"), value_present, HEADER_LIST },
-    { BYTES_INIT("List-Unsubscribe"), value_present, HEADER_LIST },
-    { BYTES_INIT("Precedence"), value_bulk, HEADER_LIST },
-    { BYTES_INIT("Auto-Submitted"), value_automatic, HEADER_AUTO_SUBMITTED },
-    { BYTES_INIT("Content-Type"), value_report, HEADER_REPORT },
+    { BYTES_INIT("List-Id"), value_present, HEADER_LIST, false },
+    { BYTES_INIT("Precedence"), value_bulk, HEADER_LIST, false },
+    { BYTES_INIT("Auto-Submitted"), value_automatic, HEADER_AUTO_SUBMITTED, false },
+    { BYTES_INIT("Content-Type"), value_report, HEADER_REPORT, false },
+    { BYTES_INIT("In-Reply-To"), value_present, HEADER_REPLY, false },
+    { BYTES_INIT("References"), value_present, HEADER_REPLY, false },
+    { BYTES_INIT("X-Failed-Recipients"), value_present, HEADER_FAILED, false },
+    { BYTES_INIT("From"), value_daemon, HEADER_DAEMON, true },
 };
 enum { FIELD_COUNT = sizeof(fields) / sizeof(fields[0]), FIELD_NONE = FIELD_COUNT };
 
@@ -55,6 +71,13 @@ static void value_octet(struct header *h, uint8_t c)
 {
     const bool blank = c == ' ' || c == '\t' || c == '\r' || c == '\n';
 
+    if (fields[h->field].whole) {
+        if (h->value_len == HEADER_VALUE_MAX)
+            h->state = SKIP;
+        else if (c != '\r' && c != '\n')
+            h->value[h->value_len++] = c;
+        return;
+    }
     if (h->comment > 0) {
         h->comment += c == '(' ? 1u : c == ')' ? -1u : 0u;
         return;

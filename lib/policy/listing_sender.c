@@ -185,28 +185,42 @@ static void describe(const struct run *run, struct verdict *v)
 }
 
 /* Takes what counts of rows; *delisted_out where an act keeps some from counting. */
-static enum trap_err take_rows(struct run *run, struct rule *rule, const struct evidence_row *rows, size_t n,
-                               bool *delisted_out)
+static enum trap_err take_counted(struct run *run, struct rule *rule, const struct evidence_row *rows, size_t n,
+                                  const uint32_t *beyond, bool *delisted_out)
 {
     for (size_t i = 0; i < n; i++) {
         const struct evidence_row *e = &rows[i];
         const uint32_t own = e->klass < EVIDENCE_CLASSES ? rule->weight_milli[e->klass] : 0;
         const uint32_t weight = own == 0 ? 0 : own + run->look_milli;
+        const uint32_t count = beyond != NULL && e->klass == EVIDENCE_BACKSCATTER ? beyond[i] : e->count;
         struct score_row *r = &run->rows.row[run->rows.n];
         enum trap_err err;
-        if (weight == 0 || e->count == 0 || e->first.us > rule->env->as_of.us)
+        if (weight == 0 || count == 0 || e->first.us > rule->env->as_of.us)
             continue;
         if (rule_delisted(rule, run->sender, e->last)) {
             *delisted_out = true;
             continue;
         }
         *r = (struct score_row){ .row = *e, .weight_milli = weight };
+        r->row.count = count;
         err = rule_matures(rule, e->source, &r->matures);
         if (err != TRAP_OK)
             return err;
         run->rows.n++;
     }
     return TRAP_OK;
+}
+
+static enum trap_err take_rows(struct run *run, struct rule *rule, const struct evidence_row *rows, size_t n,
+                               bool *delisted_out)
+{
+    uint32_t *beyond = NULL;
+    enum trap_err err = rule->env->backscatter ? TRAP_OK : backscatter_beyond(rule, rows, n, &beyond);
+
+    if (err == TRAP_OK)
+        err = take_counted(run, rule, rows, n, beyond, delisted_out);
+    free(beyond);
+    return err;
 }
 
 /* Sorted rows: where the present run begins. */
@@ -328,7 +342,7 @@ enum trap_err policy_sender(const struct policy_env *env, struct prefix sender,
         err = pending_set_seal(&pending);
     if (err == TRAP_OK)
         err = rule_sender(&rule, sender, rows, n, pending.v, pending.n, out);
-    if (err == TRAP_OK)
+    if (err == TRAP_OK && !env->backscatter)
         apply_acts(&rule, sender, out);
     pending_set_free(&pending);
     rule_free(&rule);

@@ -120,6 +120,8 @@ static enum trap_err add_acts(const struct policy_env *env, struct candidates *o
     const struct acts_view *acts = env->acts;
     enum trap_err err = TRAP_OK;
 
+    if (env->backscatter)
+        return TRAP_OK; /* an operator's word about spam says nothing of bounces */
     for (size_t i = 0; acts != NULL && i < acts->deny_count && err == TRAP_OK; i++)
         err = add_act(env, &acts->deny[i], LISTING_DENY, out);
     for (size_t i = 0; acts != NULL && env->policy->submissions && i < acts->submit_count && err == TRAP_OK; i++)
@@ -266,6 +268,14 @@ static enum trap_err compute_keys(const struct policy_env *env, bool harvesters,
     return err;
 }
 
+static enum trap_err compute_backscatter(const struct policy_env *env, struct listings *l)
+{
+    struct policy_env alone = *env;
+
+    alone.backscatter = true;
+    return compute_keys(&alone, false, l);
+}
+
 static enum trap_err compute_nets(const struct policy_env *env, struct listings *l)
 {
     struct listings senders = { 0 };
@@ -284,7 +294,9 @@ enum trap_err listings_compute(const struct policy_env *env, enum listing_kind k
     enum trap_err err = TRAP_OK;
 
     if (!l.guard_missing)
-        err = kind == LISTINGS_NETS ? compute_nets(env, &l) : compute_keys(env, kind == LISTINGS_HARVESTERS, &l);
+        err = kind == LISTINGS_NETS          ? compute_nets(env, &l)
+              : kind == LISTINGS_BACKSCATTER ? compute_backscatter(env, &l)
+                                             : compute_keys(env, kind == LISTINGS_HARVESTERS, &l);
     if (err != TRAP_OK) {
         err_text_set(why, "policy \"%s\": cannot compute the listings: %s", env->policy->name, err_name(err));
         listings_free(&l);
@@ -313,7 +325,7 @@ const char *verdict_state_name(enum verdict_state s)
 
 const char *listing_kind_name(enum listing_kind kind)
 {
-    static const char *const names[] = { [LISTINGS_SENDERS] = "senders", [LISTINGS_HARVESTERS] = "harvesters", [LISTINGS_NETS] = "nets" };
+    static const char *const names[] = { [LISTINGS_SENDERS] = "senders", [LISTINGS_HARVESTERS] = "harvesters", [LISTINGS_BACKSCATTER] = "backscatter", [LISTINGS_NETS] = "nets" };
 
     return names[kind];
 }

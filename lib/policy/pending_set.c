@@ -30,7 +30,7 @@ enum trap_err pending_set_add(struct pending_set *s, const struct rule *r, const
         .hit = p->hit,
         .row = { .sender = p->sender,
                  .source = source_of_node(SOURCE_PENDING, p->node),
-                 .klass = EVIDENCE_MINTED,
+                 .klass = p->klass,
                  .hour = wall_hour(p->at),
                  .node = p->hit_node,
                  .count = 1,

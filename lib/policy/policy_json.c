@@ -18,6 +18,7 @@ static void add_weights(const struct conf_policy *p, struct buf *out)
     static const char *const names[WEIGHT_CLASSES] = {
         [WEIGHT_MINTED] = "minted", [WEIGHT_PRISTINE] = "pristine", [WEIGHT_RECYCLED] = "recycled", [WEIGHT_TYPO] = "typo",
         [WEIGHT_GUESS] = "guess",   [WEIGHT_ATTEMPT] = "attempt",   [WEIGHT_BEHAVIOUR] = "behaviour",
+        [WEIGHT_LIST] = "list",     [WEIGHT_AUTOMATIC] = "automatic",
         [WEIGHT_NO_REVERSE] = "no_reverse", [WEIGHT_GENERIC_REVERSE] = "generic_reverse",
         [WEIGHT_HELO_MISMATCH] = "helo_mismatch",
     };
@@ -34,8 +35,9 @@ static void add_conditions(const struct conf_policy *p, struct buf *out)
 {
     buf_add_str(out, "  ");
     add_milli(out, "threshold", p->threshold_milli);
-    buf_addf(out, ",\n  \"sources\": %u,\n  \"days\": %u,\n  \"nodes\": %u,\n  \"per_source_day\": %u,\n  \"young_sources\": ",
-             (unsigned)p->sources_min, (unsigned)p->days_min, (unsigned)p->nodes_min, (unsigned)p->per_source_day_max);
+    buf_addf(out, ",\n  \"sources\": %u,\n  \"days\": %u,\n  \"nodes\": %u,\n  \"per_source_day\": %u,\n  \"backscatter_per_day\": %u,\n  \"young_sources\": ",
+             (unsigned)p->sources_min, (unsigned)p->days_min, (unsigned)p->nodes_min, (unsigned)p->per_source_day_max,
+             (unsigned)p->backscatter_day_max);
     if (p->young_sources_max == UINT32_MAX)
         buf_add_str(out, "null,\n  ");
     else

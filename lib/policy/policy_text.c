@@ -35,7 +35,13 @@ static void add_weights(const struct conf_policy *p, struct buf *out)
         { WEIGHT_GUESS, "an address that was guessed" },
         { WEIGHT_ATTEMPT, "a message to a trap that was begun and not finished (alone it never lists)" },
     };
-
+    static const struct {
+        enum weight_class class;
+        const char *words;
+    } kinds[] = {
+        { WEIGHT_LIST, "that came through a mailing list, by its header" },
+        { WEIGHT_AUTOMATIC, "that is a bounce, a feedback report or an automatic reply by its structure" },
+    };
     static const struct {
         enum weight_class class;
         const char *words;
@@ -58,6 +64,16 @@ static void add_weights(const struct conf_policy *p, struct buf *out)
         add_milli(out, p->weight_milli[looks[i].class]);
         buf_addf(out, "  more, from a sender %s\n", looks[i].words);
     }
+    buf_add_str(out, "Whatever the trap, a message counts:\n");
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        buf_add_str(out, "  ");
+        add_milli(out, p->weight_milli[kinds[i].class]);
+        buf_addf(out, "  %s\n", kinds[i].words);
+    }
+    buf_addf(out,
+             "Up to %u bounces a day that return mail in which a trap's address was forged count nothing; they are what lists in "
+             "a zone of backscatter.\n",
+             (unsigned)p->backscatter_day_max);
     buf_addf(out,
              "At most %u messages a day (UTC) count for one source: the network that harvested the address "
              "(/24 or /48), the trap, or "

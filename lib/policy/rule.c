@@ -16,7 +16,10 @@ static const struct {
     { EVIDENCE_MINTED, WEIGHT_MINTED },     { EVIDENCE_PRISTINE, WEIGHT_PRISTINE },
     { EVIDENCE_RECYCLED, WEIGHT_RECYCLED }, { EVIDENCE_TYPO, WEIGHT_TYPO },
     { EVIDENCE_GUESS, WEIGHT_GUESS },       { EVIDENCE_ATTEMPT, WEIGHT_ATTEMPT },
+    { EVIDENCE_LIST, WEIGHT_LIST },         { EVIDENCE_AUTOMATIC, WEIGHT_AUTOMATIC },
+    { EVIDENCE_BACKSCATTER, WEIGHT_AUTOMATIC }, /* what is beyond backscatter_per_day */
 };
+enum { BACKSCATTER_MILLI = 1000 }; /* where it is what lists */
 
 /* The fold marks every node that it knows with RECORD_EPOCHS, so that this does not depend on who sent
  * mail. */
@@ -48,10 +51,12 @@ enum trap_err rule_init(const struct policy_env *env, struct rule *out)
 
     if (err != TRAP_OK)
         return err;
-    for (size_t i = 0; i < sizeof weights / sizeof weights[0]; i++)
+    for (size_t i = 0; i < sizeof weights / sizeof weights[0] && !env->backscatter; i++)
         r.weight_milli[weights[i].klass] = p->weight_milli[weights[i].weight];
+    if (env->backscatter)
+        r.weight_milli[EVIDENCE_BACKSCATTER] = BACKSCATTER_MILLI;
     for (unsigned w = WEIGHT_NO_REVERSE; w < WEIGHT_CLASSES; w++)
-        r.looks = r.looks || p->weight_milli[w] > 0;
+        r.looks = r.looks || (p->weight_milli[w] > 0 && !env->backscatter);
     decay_init(&r.decay, p->half_life);
     if (r.young_rule) {
         r.cache = calloc(CACHE_SLOTS, sizeof *r.cache);

@@ -63,6 +63,11 @@ TRAP_NODISCARD enum trap_err rule_harvester(const struct rule *r, struct prefix 
 /* The moment from which a source of this kind is no longer young; 0 = it never is. */
 TRAP_NODISCARD enum trap_err rule_matures(struct rule *r, uint64_t source, wall_t *out);
 
+/* What of each row of proved backscatter counts after all; *counts_out is NULL where there is none, else the
+ * caller's to free. */
+TRAP_NODISCARD enum trap_err backscatter_beyond(const struct rule *r, const struct evidence_row *rows, size_t n,
+                                                uint32_t **counts_out);
+
 /* The order in which evidence comes: IPv4 first, then IPv6. */
 int rule_key_cmp(struct prefix a, struct prefix b);
 

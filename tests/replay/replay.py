@@ -72,7 +72,7 @@ MESSAGE = b"From: a@sender.example\r\nTo: t1@old.example\r\nSubject: hi\r\n\r\nh
 CHECKS = "hits traps trap-count from helo sender local size flags dsn rcpt-dsn content sample letters letter records record auth auth-count".split()
 HIT_FLAGS = {name: 1 << bit for bit, name in enumerate(
     "null_sender tls esmtp xclient proxy xforward bare_lf bare_cr nul 8bit long_line early_talk pipelined sloppy_path list_header "
-    "auto_submitted report cut refused_after_data bdat smtputf8 counted tls_on_plain other_protocol relay_probe dictionary auth injected tarpit".split())}
+    "auto_submitted report cut refused_after_data bdat smtputf8 counted tls_on_plain other_protocol relay_probe dictionary auth injected tarpit automatic backscatter".split())}
 NAMED = {"r": b"\r", "n": b"\n", "t": b"\t", "0": b"\0", "\\": b"\\", "s": b" "}
 
 

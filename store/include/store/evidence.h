@@ -46,6 +46,9 @@ enum evidence_class {
     EVIDENCE_ATTEMPT,    /* unfinished DATA to a trap; never lists by itself */
     EVIDENCE_TEST,       /* mail within 60 s of the visit from the same network: weight 0 */
     EVIDENCE_OBSERVED,   /* mail to a trap that was not armed yet (RCPT_OBSERVED): weight 0 */
+    EVIDENCE_LIST,        /* list traffic by its header (HIT_LIST_HEADER) to a trap of any class */
+    EVIDENCE_AUTOMATIC,   /* a bounce, report or automatic reply by structure (HIT_AUTOMATIC) */
+    EVIDENCE_BACKSCATTER, /* and proved: it returns what somebody wrote in the trap's name (HIT_BACKSCATTER) */
     EVIDENCE_CLASSES
 };
 const char *evidence_class_name(uint8_t c);
@@ -88,6 +91,7 @@ struct pending_row {
     uint8_t node;    /* of the address */
     uint32_t epoch, serial;
     uint8_t slot;
+    uint8_t klass; /* enum evidence_class that it will have */
     struct ip sender_ip;
 };
 

@@ -98,7 +98,7 @@ enum hit_flag {
     HIT_EARLY_TALK = 1 << 11,     /* talked before the greeting */
     HIT_PIPELINED = 1 << 12,      /* pipelined without leave (RFC 2920 3.1) */
     HIT_SLOPPY_PATH = 1 << 13,    /* MAIL or RCPT without angle brackets and the like */
-    HIT_LIST_HEADER = 1 << 14,    /* List-Id, List-Unsubscribe, or Precedence: list, bulk */
+    HIT_LIST_HEADER = 1 << 14,    /* List-Id, or Precedence: list, bulk */
     HIT_AUTO_SUBMITTED = 1 << 15, /* Auto-Submitted other than "no" (RFC 3834) */
     HIT_REPORT = 1 << 16,         /* Content-Type: multipart/report (RFC 3462) */
     HIT_CUT = 1 << 17,            /* strings cut to their limits */
@@ -112,7 +112,9 @@ enum hit_flag {
     HIT_DICTIONARY = 1 << 25,     /* a walk: many unknown recipients */
     HIT_AUTH = 1 << 26,           /* tried to log in */
     HIT_INJECTED = 1 << 27,       /* bytes behind STARTTLS in clear; dropped */
-    HIT_TARPIT = 1 << 28          /* was answered slowly on purpose */
+    HIT_TARPIT = 1 << 28,         /* was answered slowly on purpose */
+    HIT_AUTOMATIC = 1 << 29,      /* by structure a bounce, a report or an automatic reply (docs/adr/0024) */
+    HIT_BACKSCATTER = 1 << 30     /* and what it returns names one of the traps as its author */
 };
 /* "bare_lf", … of one bit; NULL where there is none of that number. */
 const char *hit_flag_name(uint32_t flag);

@@ -313,7 +313,7 @@ static void test_presets(void **state)
         { "standard", 2000, 2, 1, 1, 1, SPAN_D(7), SPAN_D(30), SPAN_MIN(10), SPAN_MIN(60) },
         { "conservative", 4000, 3, 2, 2, UINT32_MAX, SPAN_D(7), SPAN_D(30), SPAN_MIN(30), SPAN_MIN(120) },
     };
-    static const uint32_t weights[WEIGHT_CLASSES] = { 1000, 1000, 500, 250, 250, 250, 0 };
+    static const uint32_t weights[] = { 1000, 1000, 500, 250, 250, 250, 0 };
 
     (void)state;
     for (size_t i = 0; i < 3; i++) {
@@ -344,6 +344,9 @@ static void test_presets(void **state)
             assert_span(p->delay_min, presets[i].delay_min);
             assert_span(p->delay_max, presets[i].delay_max);
             assert_memory_equal(p->weight_milli, weights, sizeof weights);
+            assert_int_equal(p->weight_milli[WEIGHT_LIST], i == 0 ? 250 : 0);
+            assert_int_equal(p->weight_milli[WEIGHT_AUTOMATIC], 250);
+            assert_int_equal(p->backscatter_day_max, 50);
             assert_span(p->visit_age_max, SPAN_D(30));
             assert_int_equal(p->harvester_senders_min, 2);
             assert_int_equal(p->harvester_addresses_min, 2);

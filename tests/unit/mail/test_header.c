@@ -19,7 +19,14 @@ static const struct {
     { BYTES_INIT("\nbody"), 0, BYTES_INIT("body") },
     { BYTES_INIT("From: a\r\nTo: b\r\n\r\nList-Id: no\r\n"), 0, BYTES_INIT("List-Id: no\r\n") },
     { BYTES_INIT("List-Id: <x.example>\r\n\r\nb"), HEADER_LIST, BYTES_INIT("b") },
-    { BYTES_INIT("LIST-UNSUBSCRIBE : <mailto:x>\r\n\r\n"), HEADER_LIST, BYTES_INIT("") },
+    { BYTES_INIT("LIST-ID : <x>\r\n\r\n"), HEADER_LIST, BYTES_INIT("") },
+    { BYTES_INIT("List-Unsubscribe: <mailto:x>\r\n\r\n"), 0, BYTES_INIT("") }, /* all bulk mail has it */
+    { BYTES_INIT("From: \"Mail Delivery System\"\r\n <MAILER-DAEMON@x.example>\r\n\r\n"), HEADER_DAEMON, BYTES_INIT("") },
+    { BYTES_INIT("from:postmaster@x.example\n\n"), HEADER_DAEMON, BYTES_INIT("") },
+    { BYTES_INIT("From: master@post.example (mailer daemon)\r\n\r\n"), 0, BYTES_INIT("") },
+    { BYTES_INIT("To: postmaster@x.example\r\nReply-To: mailer-daemon@y\r\n\r\n"), 0, BYTES_INIT("") },
+    { BYTES_INIT("X-Failed-Recipients: a@b\r\nIn-Reply-To: <x>\r\n\r\n"), HEADER_FAILED | HEADER_REPLY, BYTES_INIT("") },
+    { BYTES_INIT("References:\r\n <x>\r\n\r\n"), HEADER_REPLY, BYTES_INIT("") },
     { BYTES_INIT("List-Id: x"), HEADER_LIST, BYTES_INIT("") }, /* not ended */
     { BYTES_INIT("X-List-Id: x\r\n\r\n"), 0, BYTES_INIT("") },
     { BYTES_INIT("List-Idx: x\r\n\r\n"), 0, BYTES_INIT("") },

@@ -305,6 +305,7 @@ static void test_pending(void **state)
     const struct conf_policy p = aggressive;
     struct policy_env env = env_of(&p, at_minute(D(1) + 4));
     struct pending_row waiting = {
+        .klass = EVIDENCE_MINTED,
         .hit_node = 1, .hit = 8, .sender = sender_key(), .at = at_minute(5), .node = 2
     };
     struct pending_set set = { 0 };

@@ -158,7 +158,8 @@ static void test_second_old_network(void **state)
 
 static void add_pending(struct bench *b, const char *sender, uint64_t hit, uint32_t n, int64_t hour)
 {
-    derived_add_pending(b->batch, &(struct pending_row){ .hit_node = 1,
+    derived_add_pending(b->batch, &(struct pending_row){ .klass = EVIDENCE_MINTED,
+                                                         .hit_node = 1,
                                                          .hit = hit,
                                                          .n = n,
                                                          .sender = key_of(sender),

@@ -329,6 +329,7 @@ static void test_pending_and_marks(void **state)
     struct store_db *db;
     struct derived_batch *b = NULL;
     struct pending_row r = { .hit_node = 7,
+                             .klass = EVIDENCE_LIST,
                              .hit = 5,
                              .n = 1,
                              .sender = key("9.9.9.9"),

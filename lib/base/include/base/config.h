@@ -129,7 +129,7 @@ struct conf_store {
 };
 
 enum weight_class { WEIGHT_MINTED, WEIGHT_PRISTINE, WEIGHT_RECYCLED, WEIGHT_TYPO, WEIGHT_GUESS, WEIGHT_ATTEMPT,
-                    WEIGHT_BEHAVIOUR,
+                    WEIGHT_BEHAVIOUR, WEIGHT_LIST, WEIGHT_AUTOMATIC,
                     /* added to what each message of such a sender counts (traplook) */
                     WEIGHT_NO_REVERSE, WEIGHT_GENERIC_REVERSE, WEIGHT_HELO_MISMATCH, WEIGHT_CLASSES };
 /* "5 of /32 in /24": a network is listed while so many of its members are. Lengths as in struct prefix (IPv4 /24 is 120). */
@@ -157,10 +157,11 @@ struct conf_policy {
     uint32_t harvester_senders_min, harvester_addresses_min; /* either is enough */
     bool guard_off;                  /* the configuration's own: part of what is published */
     struct conf_escalations escalate;
+    uint32_t backscatter_day_max;    /* 50: proved backscatter of one sender and day that is exempt */
     bool submissions;                /* acts `submit` list */
 };
 
-enum zone_kind { ZONE_SENDERS4, ZONE_SENDERS6, ZONE_SENDERS, ZONE_HARVESTERS, ZONE_COMBINED, ZONE_NETS };
+enum zone_kind { ZONE_SENDERS4, ZONE_SENDERS6, ZONE_SENDERS, ZONE_HARVESTERS, ZONE_COMBINED, ZONE_NETS, ZONE_BACKSCATTER };
 struct conf_zone {
     char *name;                      /* bl.example.org, lower case */
     enum zone_kind kind;

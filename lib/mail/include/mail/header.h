@@ -1,9 +1,10 @@
 /* header.h - what the header fields of a message say about its kind: list traffic, automatic answer, report.
  *
- * Looks at: List-Id, List-Unsubscribe (RFC 2919, 2369), Precedence: list, bulk; Auto-Submitted other than
- *           "no" (RFC 3834 5);
- *          Content-Type: multipart/report (RFC 6522). First word of the field-body, comments skipped, any
- *          case, folded or not.
+ * Looks at: List-Id (RFC 2919), Precedence: list, bulk; Auto-Submitted other than "no" (RFC 3834 5);
+ *          Content-Type: multipart/report (RFC 6522): the first word of the field-body, comments skipped, any
+ *          case, folded or not. From a mailer-daemon or postmaster: the first HEADER_VALUE_MAX bytes.
+ *          In-Reply-To, References, X-Failed-Recipients: that they are there.
+ *          Not List-Unsubscribe: bulk mail of every kind has it, because large receivers ask for it.
  * Input:   the content after transparency is undone, in pieces of any length. CRLF and bare LF both end a
  *          field here: this only classifies, it decides no boundary.
  * Body:    begins behind the first empty line, or with the first line that is neither a field nor folded (a
@@ -25,7 +26,10 @@ enum header_found {
     HEADER_LIST = 1 << 0,
     HEADER_AUTO_SUBMITTED = 1 << 1,
     HEADER_REPORT = 1 << 2,
-    HEADER_CUT = 1 << 3
+    HEADER_CUT = 1 << 3,
+    HEADER_REPLY = 1 << 4,
+    HEADER_FAILED = 1 << 5,
+    HEADER_DAEMON = 1 << 6
 };
 
 struct header {

@@ -36,6 +36,7 @@ struct policy_env {
     /* First visits of networks, visitors, pending, nodes; NULL: one node, nothing is young or pending. */
     struct store_db *derived;
     struct store_db *lookups; /* acts.db: what traplook says of a sender, for weights; NULL: nothing */
+    bool backscatter; /* judge by proved backscatter alone */
 };
 
 /* `until` of an act `deny` without an end. */
@@ -113,6 +114,7 @@ struct listings {
 enum listing_kind {
     LISTINGS_SENDERS,
     LISTINGS_HARVESTERS,
+    LISTINGS_BACKSCATTER, /* senders, by proved backscatter alone */
     LISTINGS_NETS /* what the policy's escalate makes of the senders; senders are computed on the way */
 };
 TRAP_NODISCARD enum trap_err listings_compute(const struct policy_env *env, enum listing_kind kind,
