@@ -13,7 +13,7 @@
 static const char sql_each[] = "SELECT " HIT_COLUMNS "WHERE seq > ?1 ORDER BY seq LIMIT ?2";
 static const char sql_get[] = "SELECT " HIT_COLUMNS "WHERE seq = ?1";
 static const char sql_traps[] =
-    "SELECT seq, at_us, sender, rcpt_count, class, address FROM hit WHERE seq > ?1 ORDER BY seq LIMIT ?2";
+    "SELECT seq, at_us, sender, rcpt_count, class, address, flags FROM hit WHERE seq > ?1 ORDER BY seq LIMIT ?2";
 static const char sql_rcpts[] = "SELECT class, address, dsn FROM hit_rcpt WHERE hit = ?1 ORDER BY n";
 static const char sql_by_sender[] =
     "SELECT seq FROM hit INDEXED BY hit_by_sender WHERE seq >> 12 = ?1 "
@@ -157,7 +157,7 @@ static enum trap_err on_traps(struct store_db *db, sqlite3_stmt *st, void *arg)
     const struct hit_walk *w = arg;
     struct rcpts r = { .first = { .klass = (uint8_t)sqlite3_column_int(st, 4), .address = db_column_bytes(st, 5) } };
     const int64_t count = sqlite3_column_int64(st, 3);
-    struct hit h = { .seq = (uint64_t)sqlite3_column_int64(st, 0), .at = { sqlite3_column_int64(st, 1) } };
+    struct hit h = { .seq = (uint64_t)sqlite3_column_int64(st, 0), .at = { sqlite3_column_int64(st, 1) }, .flags = (uint32_t)sqlite3_column_int64(st, 6) };
     enum trap_err err = db_column_ip(st, 2, &h.sender);
 
     if (count < 1 || count > RCPTS_MAX)

@@ -52,7 +52,7 @@ typedef enum trap_err session_fn(const struct session_record *s, void *arg);
 TRAP_NODISCARD enum trap_err hit_bounds(struct store_db *db, uint64_t *last_out, uint64_t *erased_out);
 TRAP_NODISCARD enum trap_err hit_each(struct store_db *db, uint64_t after, uint32_t limit, hit_fn *fn,
                                       void *arg, uint64_t *last_out);
-/* As hit_each, but only seq, at, sender and the recipients without dsn: what the fold asks for. */
+/* As hit_each, but only seq, at, sender, flags and the recipients without dsn: what the fold asks for. */
 TRAP_NODISCARD enum trap_err hit_traps_each(struct store_db *db, uint64_t after, uint32_t limit, hit_fn *fn, void *arg,
                                             uint64_t *last_out);
 TRAP_NODISCARD enum trap_err hit_get(struct store_db *db, uint64_t seq, hit_fn *fn, void *arg);

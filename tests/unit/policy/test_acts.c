@@ -50,7 +50,8 @@ static void test_submissions(void **state)
 
 static void add_pending(struct bench *b, const char *sender, uint64_t hit, uint8_t node, int64_t hour)
 {
-    derived_add_pending(b->batch, &(struct pending_row){ .hit_node = 1,
+    derived_add_pending(b->batch, &(struct pending_row){ .klass = EVIDENCE_MINTED,
+                                                         .hit_node = 1,
                                                          .hit = hit,
                                                          .sender = key_of(sender),
                                                          .at = at_hour(hour),

@@ -364,12 +364,13 @@ static void test_flag_names(void **state)
         { HIT_DICTIONARY, "dictionary" },
         { HIT_AUTH, "auth" },
         { HIT_TARPIT, "tarpit" },
+        { HIT_BACKSCATTER, "backscatter" },
     };
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         assert_string_equal(hit_flag_name(cases[i].flag), cases[i].name);
-    for (uint32_t bit = (uint32_t)HIT_TARPIT << 1; bit != 0; bit <<= 1)
+    for (uint32_t bit = (uint32_t)HIT_BACKSCATTER << 1; bit != 0; bit <<= 1)
         assert_null(hit_flag_name(bit));
     assert_null(hit_flag_name(0));
     assert_null(hit_flag_name(HIT_TLS | HIT_ESMTP));
