@@ -33,7 +33,7 @@ def connect(inst, source):
 def test_crowds(build):
     """A thousand of one address, a thousand of a thousand addresses: each limit has its answer, all others are served, and then again."""
     resource.setrlimit(resource.RLIMIT_NOFILE, (4096, max(4096, resource.getrlimit(resource.RLIMIT_NOFILE)[1])))
-    with sink(build, "sessions_max = 600 sessions_per_ip = 50 xclient_from = {}") as inst:
+    with sink(build, "sessions_max = 600 sessions_per_ip = 50 xclient_from = {} command_timeout = 10m session_max = 1h") as inst:
         before = rss_kb(inst)
         for _ in range(2):
             crowd = [connect(inst, "127.0.9.9") for _ in range(1000)]
@@ -48,7 +48,7 @@ def test_crowds(build):
             for s in [other] + greeted[::50]:
                 s.sendall(b"NOOP\r\n")
                 assert s.recv(100).startswith(b"250")
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < 20
             for s, _ in crowd + many + [(other, b"")]:
                 s.close()
             wait_for("all to be gone", lambda: connected(inst) == 0)
@@ -60,8 +60,7 @@ def test_crowds(build):
 
 def connected(inst):
     """Sockets of the daemon beyond its own."""
-    here = list(pathlib.Path(f"/proc/{inst.daemon.pid}/fd").iterdir())
-    return sum(1 for fd in here if os.path.exists(fd) and os.readlink(fd).startswith("socket:")) - 1
+    return inst.sockets(inst.daemon) - 1
 
 
 def test_connections_that_say_nothing(build):
@@ -93,7 +92,7 @@ def test_deaf_to_a_hundred_thousand(build):
             assert 600000 <= sent < 20000000, sent
             began = time.monotonic()
             assert other.message("a@b.example", [TRAP], BODY) == 250
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < 20
             assert rss_kb(inst) - before < 1500, (before, rss_kb(inst))
 
 
