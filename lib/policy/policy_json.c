@@ -81,6 +81,7 @@ void policy_json(const struct conf_policy *p, struct buf *out)
 {
     buf_addf(out, "{\n  \"policy\": \"%s\",\n  \"preset\": \"%s\",\n", p->name, p->preset);
     buf_addf(out, "  \"guard\": \"%s\",\n", p->guard_off ? "off" : "on");
+    buf_addf(out, "  \"submissions\": \"%s\",\n", p->submissions ? "on" : "off");
     add_weights(p, out);
     add_conditions(p, out);
     add_harvesters(p, out);
