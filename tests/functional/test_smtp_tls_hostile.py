@@ -154,6 +154,8 @@ def test_stalls(build):
         assert record(it, "helo = ?", b"silent.example")[1] >= 1
         connect(it.tls_port).close()  # a port scan
         wait_for("its end", lambda: it.log().count('reason="handshake failed"') > 0)
+        serves(it)  # records are written in the order in which sessions end
+        wait_for("its record", lambda: it.sql("hits", "SELECT count(*) FROM session WHERE helo = ?", b"others.example") == [(2,)])
         said_something = 3  # two of those that wait, and the one that trickles
         assert it.sql("hits", "SELECT count(*) FROM session WHERE helo = x''") == [(said_something,)], it.log()
         last = connect(it.tls_port)
