@@ -21,6 +21,7 @@ def crowd(build):
             n += 1
             daemon = start(t, faults)
             testlib.wait_for("a greeting", lambda: greeted(t), pause=0.002)
+            testlib.wait_for("its threads", lambda: all_wait(daemon), pause=0.002)  # a sanitizer does not survive if one of them gets no memory
             faults.arm(ALLOC, n)
             clients = [testlib.Smtp(t.smtp_port, timeout=20) for _ in range(40)]
             codes = collections.Counter(c.reply()[0] for c in clients)
@@ -56,6 +57,12 @@ def sweep(t, faults, dialogue, count, step):
 def start(t, faults):
     with open(t.top / "log", "wb") as log:
         return subprocess.Popen([str(t.bin / "trapsmtp"), "-c", str(t.conf)], stderr=log, env={**os.environ, **faults.env})
+
+
+def all_wait(daemon):
+    """None of its threads is still to begin."""
+    tasks = testlib.pathlib.Path(f"/proc/{daemon.pid}/task").iterdir()
+    return all((task / "stat").read_text().rpartition(")")[2].split()[0] == "S" for task in tasks)
 
 
 def until_listening(t, faults):
