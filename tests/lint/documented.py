@@ -1,5 +1,6 @@
 """What an operator can say is written down: every verb and option of `trapline` in trapline(1) and every verb in the README, every option
-of the daemons in a man page of their own, and no page names a verb or a key of the configuration that does not exist.
+of the daemons in a man page of their own, and no page names a verb, a key
+of the configuration or a line of the log that does not exist.
 `documented.py BUILD SOURCE` runs the programs of the build.
 """
 import pathlib
@@ -69,6 +70,19 @@ def check_named(verbs, keys):
                         failures.append(f"{page.name}:{number}: there is no key {key}")
 
 
+def check_events():
+    """What the table of log lines names is logged somewhere."""
+    sources = "".join(p.read_text(errors="replace") for folder in ("lib", "store", "export", "trapweb", "trapsmtp", "traplook", "trapline")
+                      for p in (SOURCE / folder).glob("**/*.c"))
+    page = (SOURCE / "docs/operation.md").read_text()
+    named = [event for line in page.splitlines() if line.startswith("| `") for event in re.findall(r"`([a-z]+(?:\.[a-z_]+)+)`", line)]
+    named = [event for event in named if event.split(".")[0] in ("smtp", "store", "web", "export", "look", "supervisor")]
+    assert len(named) >= 12, named
+    for event in named:
+        if f'"{event}"' not in sources:
+            failures.append(f"docs/operation.md: nothing logs {event}")
+
+
 def check_rendering():
     groff = shutil.which("groff")
     if groff is None:
@@ -87,6 +101,7 @@ def main():
     verbs = check_verbs()
     check_daemons()
     check_named(verbs, keys)
+    check_events()
     check_rendering()
     for failure in failures:
         print(failure, file=sys.stderr)
