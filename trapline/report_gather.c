@@ -390,12 +390,22 @@ json_t *report_harvester(struct home *h, struct prefix key, int *code_out)
 }
 
 /* What the sink would take it for, apart from the mint. */
+/* now: what the sink answers at present, of one that is a trap at last. */
+static const char *trap_state(const struct home *h, struct bytes address, const struct trapdir_result *now)
+{
+    if (taints_trap(h->acts_view.taints, address))
+        return trap_life_name(TRAP_TAINTED);
+    if (now->answer != TRAPDIR_TRAP)
+        return trap_life_name(TRAP_CONDITIONING);
+    return trap_life_name((now->rcpt_class & RCPT_OBSERVED) != 0 ? TRAP_OBSERVING : TRAP_ARMED);
+}
+
 static enum trap_err add_static_trap(struct home *h, struct bytes address, json_t *doc)
 {
     const size_t at = bytes_rfind(address, '@');
     struct trapdir *dir = NULL;
     struct err_text why = { "" };
-    struct trapdir_result found;
+    struct trapdir_result found, at_last;
     enum trap_err err = trapdir_new(h->config, &dir, &why);
 
     if (err != TRAP_OK || at >= address.n) {
@@ -403,12 +413,16 @@ static enum trap_err add_static_trap(struct home *h, struct bytes address, json_
         return err;
     }
     found = trapdir_find(dir, bytes_take(address, at), bytes_skip(address, at + 1));
-    if (found.answer == TRAPDIR_TRAP)
-        json_object_set_new(doc, "static_trap", json_string(rcpt_class_name(found.rcpt_class)));
-    else if (found.answer == TRAPDIR_ROLE)
+    trapdir_set_time(dir, (wall_t){ INT64_MAX });
+    at_last = trapdir_find(dir, bytes_take(address, at), bytes_skip(address, at + 1));
+    if (at_last.answer == TRAPDIR_TRAP) {
+        json_object_set_new(doc, "static_trap", json_string(rcpt_class_name(at_last.rcpt_class)));
+        json_object_set_new(doc, "state", json_string(trap_state(h, address, &found)));
+    } else if (found.answer == TRAPDIR_ROLE) {
         json_object_set_new(doc, "role", json_true());
-    else if (found.retired)
+    } else if (found.retired) {
         json_object_set_new(doc, "retired", json_true());
+    }
     trapdir_free(&dir);
     return TRAP_OK;
 }

@@ -301,7 +301,7 @@ void report_print_harvester(const json_t *doc)
 static void print_not_minted(const json_t *doc)
 {
     if (text(doc, "static_trap")[0] != '\0')
-        printf("  a static trap, class %s (`trapline trap list`)\n", text(doc, "static_trap"));
+        printf("  a static trap, class %s, %s (`trapline trap list`)\n", text(doc, "static_trap"), text(doc, "state"));
     else if (json_is_true(json_object_get(doc, "role")))
         puts("  no trap: mail to postmaster and abuse is kept to be read (`trapline postmaster`)");
     else if (json_is_true(json_object_get(doc, "retired")))

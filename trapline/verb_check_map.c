@@ -181,6 +181,7 @@ static int run(struct cli *cli, struct check_map *m, FILE *in)
     if (err != TRAP_OK)
         return cli_fail_err(err, &why);
     m->window = all_epochs(m->window);
+    trapdir_set_time(m->traps, (wall_t){ INT64_MAX }); /* also what is only conditioned so far */
     buf_init(&m->taken, ROWS_MAX);
     buf_init(&m->similar, ROWS_MAX);
     code = take_file(m, in, cli->argv[0]);

@@ -33,6 +33,9 @@ def test_life(build):
         wait_for("the traps are there", lambda: rcpt(it, "other@old.example")[0] == 250)
         assert rcpt(it, "sales@old.example") == rcpt(it, "nobody@old.example") and rcpt(it, "nobody@old.example")[0] == 550
         assert traps(it)["sales@old.example"]["state"] == "conditioning" and traps(it)["sales@old.example"]["until"] is not None
+        assert it.json("explain", "sales@old.example")["state"] == "conditioning" and b"conditioning" in it.run("explain", "sales@old.example").stdout
+        names = it.run("check-map", "-", input=b"sales@old.example\n", check=False)
+        assert names.returncode == 1 and b"a static trap" in names.stdout, names
         clock.later(10 * DAY + 5)
         wait_for("it is observed", lambda: rcpt(it, "sales@old.example")[0] == 250)
         assert it.mail("sales@old.example", "89.160.20.1") == 250
