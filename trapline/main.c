@@ -44,9 +44,11 @@ const struct verb verbs[] = {
     { "trace", "ADDRESS [--json]", "Who was shown this address, and who mailed it.",
       "Decodes a trap address: when, where and to whom it was shown, and which messages came to it.\n",
       verb_trace },
-    { "explain", "IP|PREFIX|ADDRESS [--json]", "Why an address is listed, or why not.",
+    { "explain", "IP|PREFIX|DOMAIN|ADDRESS|HIT [--json]", "Why an address is listed, or why not.",
       "Tells the whole chain: the evidence, which rule fired or what is missing, until when, and who may "
-      "have harvested.\n\n"
+      "have harvested.\n"
+      "Of a PREFIX who in it has evidence, and whether it is listed as a network; HIT is a number that `trapline sender` "
+      "showed.\n\n"
       "    trapline explain 203.0.113.9\n",
       verb_explain },
     { "harvester", "IP [--json]", "What this visitor took, and who mails it.",

@@ -71,7 +71,7 @@ static json_t *harvester_verdict(const struct conf_zone *z, const struct conf_po
     return o;
 }
 
-static bool zone_holds(const struct conf_zone *z, bool harvester, struct prefix key)
+bool report_zone_holds(const struct conf_zone *z, bool harvester, struct prefix key)
 {
     const bool v4 = ip_is_v4(key.ip);
 
@@ -124,7 +124,7 @@ static enum trap_err add_evidence(struct prefix sender, const struct evidence_ro
         struct policy_env env = home_policy(g->h, p);
         struct verdict v;
 
-        if (!zone_holds(z, false, sender))
+        if (!report_zone_holds(z, false, sender))
             continue;
         env.backscatter = z->kind == ZONE_BACKSCATTER;
         g->err = policy_sender(&env, sender, rows, n, &v);
@@ -159,7 +159,7 @@ static enum trap_err add_links(struct prefix harvester, const struct link_row *r
         const struct policy_env env = home_policy(g->h, p);
         struct verdict v;
 
-        if (!zone_holds(z, true, harvester))
+        if (!report_zone_holds(z, true, harvester))
             continue;
         g->err = policy_harvester(&env, harvester, rows, n, &v);
         if (g->err != TRAP_OK)
@@ -357,6 +357,22 @@ json_t *report_sender(struct home *h, struct prefix key, int *code_out)
     if (err == TRAP_OK)
         err = report_smtp_sender(h, key, g.doc);
     return finish(g.doc, err, code_out);
+}
+
+json_t *report_hit(struct home *h, uint64_t seq, int *code_out)
+{
+    struct gather g = { .h = h, .rows = json_array() };
+    const enum trap_err err = hit_get(h->hits, seq, append_hit, &g);
+    json_t *hit = json_incref(json_array_get(g.rows, 0));
+
+    json_decref(g.rows);
+    if (err == TRAP_OK)
+        return hit;
+    json_decref(hit);
+    *code_out = err == TRAP_ENOENT
+                    ? cli_fail(EXIT_USAGE, "there is no hit %llu; it may have been erased", (unsigned long long)seq)
+                    : cli_fail(daemon_exit_code(err), "cannot read the store (%s)", err_name(err));
+    return NULL;
 }
 
 json_t *report_harvester(struct home *h, struct prefix key, int *code_out)

@@ -118,7 +118,7 @@ static void print_dsn(const json_t *o)
     }
 }
 
-static void print_hit(const json_t *hit)
+void report_print_hit(const json_t *hit)
 {
     size_t i;
     const json_t *r;
@@ -158,7 +158,7 @@ static void print_hits(const json_t *hits)
     if (json_array_size(hits) == 0)
         return;
     printf("\nmessages (newest first, at most %d)\n", REPORT_HITS_MAX);
-    json_array_foreach(hits, i, hit) print_hit(hit);
+    json_array_foreach(hits, i, hit) report_print_hit(hit);
 }
 
 static void print_tls(const json_t *session)
@@ -329,4 +329,46 @@ void report_print_address(const json_t *doc)
     if (json_array_size(json_object_get(doc, "hits")) == 0)
         puts("  nobody has mailed it");
     print_hits(json_object_get(doc, "hits"));
+}
+
+void report_print_networks(const json_t *networks)
+{
+    size_t i, k;
+    const json_t *z, *row;
+
+    json_array_foreach(networks, i, z)
+    {
+        printf("  %s (policy %s%s)\n", text(z, "zone"), text(z, "policy"),
+               json_is_true(json_object_get(z, "published")) ? "" : "; the zone is in shadow, not served");
+        json_array_foreach(json_object_get(z, "listed"), k, row)
+        {
+            printf("      %s: listed\n", text(row, "network"));
+            print_times(row);
+        }
+        json_array_foreach(json_object_get(z, "rows"), k, row)
+            printf("      %s: %lld listed, %lld make it a network\n", text(row, "network"), number(row, "members"),
+                   number(row, "members_needed"));
+    }
+}
+
+void report_print_prefix(const json_t *doc)
+{
+    const json_t *senders = json_object_get(doc, "senders"), *s, *z;
+    size_t i, k;
+
+    printf("%s: %lld sender%s with evidence\n", text(doc, "prefix"), number(doc, "senders_in_all"),
+           plural(number(doc, "senders_in_all")));
+    if (text(doc, "kept_off_by")[0] != '\0')
+        printf("  (part of it is) kept off by the list \"%s\", entry %s\n", text(doc, "kept_off_by"), text(doc, "kept_off_entry"));
+    json_array_foreach(senders, i, s)
+    {
+        printf("  %s", text(s, "key"));
+        json_array_foreach(json_object_get(s, "zones"), k, z)
+            printf("%s %s: %s", k == 0 ? " " : ",", text(z, "zone"), text(z, "state"));
+        putchar('\n');
+    }
+    if (number(doc, "senders_in_all") > (long long)json_array_size(senders))
+        printf("  ... and %lld more; `trapline dump` tells all\n",
+               number(doc, "senders_in_all") - (long long)json_array_size(senders));
+    report_print_networks(json_object_get(doc, "networks"));
 }

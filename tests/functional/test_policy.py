@@ -43,6 +43,32 @@ def test_networks(build):
             assert dns.ask("1.0.9.45.nets.old.example", "A") == []
 
 
+def test_explain(build):
+    """What `explain` makes of a sender in a network, of a network, a hit, a trap domain, and of nothing it knows."""
+    with Installation(build, config=CONFIG, zones="", smtp="hits_per_sender_hour = 0") as t:
+        t.start()
+        flood(t)
+        wait_for("all is folded", lambda: all(x["folded"] == x["last"] for x in t.json("status")["logs"]))
+        nets = t.json("explain", "45.9.1.77")["networks"]
+        assert [n["zone"] for n in nets] == ["nets.old.example"] and nets[0]["listed"][0]["network"] == "45.9.1.0/24", nets
+        assert nets[0]["rows"] == [{"network": "45.9.1.0/24", "members": 3, "members_needed": 3}], nets
+        near = t.json("explain", "45.9.0.200")["networks"][0]     # a neighbour that sent nothing
+        assert near["listed"] == [] and near["rows"][0]["members"] == 2, near
+        wide = t.json("explain", "45.9.0.0/22")
+        assert wide["senders_in_all"] == 9 and wide["kept_off_entry"] == "45.9.2.0/25", wide
+        assert {n["network"] for n in wide["networks"][0]["listed"]} == {"45.9.1.0/24"}, wide
+        assert {"zone": "bl.old.example", "state": "listed"}.items() <= wide["senders"][0]["zones"][0].items(), wide
+        text = t.run("explain", "2a00:1:2::/48").stdout.decode()
+        assert "3 senders with evidence" in text and "2a00:1:2:100::/56: listed" in text, text
+        text = t.run("explain", "45.9.1.77").stdout.decode()
+        assert "45.9.1.0/24: 3 listed, 3 make it a network" in text, text
+        assert t.json("explain", "1")["recipients"][0]["address"] == "anybody@old.example"
+        assert "a trap domain of class pristine" in t.run("explain", "old.example").stdout.decode()
+        for word, says in (("999999", b"there is no hit 999999"), ("no.such.example", b"nor one of the configuration's trap domains"), ("0", b"nor one of")):
+            refused = t.run("explain", word, check=False)
+            assert refused.returncode == 64 and says in refused.stderr, refused.stderr
+
+
 def test_policy_words(build):
     with Installation(build, config=CONFIG, zones="") as t:
         text = t.run("policy", "show", "wide").stdout.decode()
