@@ -35,6 +35,91 @@ static enum trap_err digest_policies(const struct export_env *env, char out[DIGE
     return err;
 }
 
+/* ---- listings kept up to date ---- */
+
+struct export_live {
+    struct {
+        const struct conf_policy *policy;
+        enum listing_kind kind;
+        struct live *live;
+    } * v;
+    size_t n;
+};
+
+enum trap_err export_live_new(const struct plan *plan, struct export_live **out)
+{
+    struct export_live *l = calloc(1, sizeof(*l));
+
+    if (l != NULL)
+        l->v = calloc(plan->dataset_count + 1, sizeof(*l->v));
+    if (l == NULL || l->v == NULL) {
+        free(l);
+        return TRAP_ENOMEM;
+    }
+    *out = l;
+    return TRAP_OK;
+}
+
+void export_live_free(struct export_live **lp)
+{
+    struct export_live *l = *lp;
+
+    *lp = NULL;
+    if (l == NULL)
+        return;
+    for (size_t i = 0; i < l->n; i++)
+        live_free(&l->v[i].live);
+    free(l->v);
+    free(l);
+}
+
+static enum trap_err live_of(struct export_live *l, const struct conf_policy *p, enum listing_kind kind,
+                             struct live **out)
+{
+    size_t i = 0;
+    enum trap_err err = TRAP_OK;
+
+    while (i < l->n && (l->v[i].policy != p || l->v[i].kind != kind))
+        i++;
+    if (i == l->n) {
+        err = live_new(kind, &l->v[i].live);
+        if (err != TRAP_OK)
+            return err;
+        l->v[i].policy = p;
+        l->v[i].kind = kind;
+        l->n++;
+    }
+    *out = l->v[i].live;
+    return err;
+}
+
+/* Networks are counted from the senders of this moment. */
+static enum trap_err update(const struct export_env *env, const struct policy_env *rule,
+                            enum listing_kind kind, struct listings *out, struct err_text *why)
+{
+    struct listings senders = { 0 };
+    struct live *live = NULL;
+    enum trap_err err =
+        live_of(env->live, rule->policy, kind == LISTINGS_NETS ? LISTINGS_SENDERS : kind, &live);
+
+    if (err != TRAP_OK) {
+        err_text_set(why, "no memory for the listings");
+        return err;
+    }
+    if (kind != LISTINGS_NETS)
+        return live_update(live, rule, env->changes, out, why);
+    err = live_update(live, rule, env->changes, &senders, why);
+    if (err != TRAP_OK)
+        return err;
+    out->guard_missing = senders.guard_missing;
+    if (!senders.guard_missing)
+        err = listings_escalate(rule, &senders, out);
+    if (err != TRAP_OK)
+        err_text_set(why, "no memory for the networks");
+    listings_free(&senders);
+    return err;
+}
+
 static enum trap_err compute(const struct export_env *env, struct export_eval *e, struct err_text *why)
 {
     for (size_t i = 0; i < env->plan->dataset_count && env->derived != NULL; i++) {
@@ -46,11 +131,13 @@ static enum trap_err compute(const struct export_env *env, struct export_eval *e
                                          .as_of = e->as_of,
                                          .derived = env->derived,
                                          .lookups = env->acts };
+        struct listings *out = &e->v[e->n].listings;
         enum trap_err err;
 
         if (find(e, d) != NULL)
             continue;
-        err = listings_compute(&rule, d->kind, &e->v[e->n].listings, why);
+        err = env->live == NULL ? listings_compute(&rule, d->kind, out, why)
+                                : update(env, &rule, d->kind, out, why);
         if (err != TRAP_OK)
             return err;
         e->v[e->n].policy = d->policy;
@@ -117,8 +204,7 @@ enum trap_err export_datasets(const struct export_env *env, const struct export_
             continue;
         v[i].saves = found->listings.saves;
         v[i].save_count = found->listings.save_count;
-        err =
-            zone_entries_from(d->type, (uint8_t)d->zone->code, &found->listings, e->as_of, &v[i].entries);
+        err = zone_entries_from(d->type, (uint8_t)d->zone->code, &found->listings, e->as_of, &v[i].entries);
     }
     if (err != TRAP_OK) {
         export_datasets_free(env->plan, &v);

@@ -30,6 +30,8 @@ struct runner {
     struct taints *taints;          /* of all acts up to taints_upto */
     uint64_t taints_upto;
     uint64_t acts_seen, files_seen; /* what the last evaluation saw */
+    bool all_changed;               /* an evaluation failed: what it was told is lost */
+    wall_t as_of;                   /* of the last evaluation */
     mono_t evaluated;
     span_t evaluation_took;
     struct loop *loop;
@@ -40,6 +42,17 @@ struct runner {
 
 /* ---- open and close ---- */
 
+static enum trap_err watch_rows(struct runner *r, struct err_text *why)
+{
+    enum trap_err err = derived_watch(r->env.derived);
+
+    if (err == TRAP_OK)
+        err = export_live_new(&r->plan, &r->env.live);
+    if (err != TRAP_OK)
+        err_text_set(why, "no memory for the listings");
+    return err;
+}
+
 /* All must be there: an acts.db that vanished would take the operator's `allow` with it, a log its evidence.
  * Hits before visits: an address that was shown is then never taken for forged. */
 static enum trap_err open_databases(struct runner *r, struct err_text *why)
@@ -49,6 +62,8 @@ static enum trap_err open_databases(struct runner *r, struct err_text *why)
 
     if (err == TRAP_OK) /* made anew where it is missing: it holds nothing that the log does not */
         err = store_open(dir, STORE_DERIVED, STORE_CREATE, &r->env.derived, why);
+    if (err == TRAP_OK)
+        err = watch_rows(r, why);
     if (err == TRAP_OK) /* for writing: one of an older version is brought up to date */
         err = store_open(dir, STORE_ACTS, STORE_WRITE, &r->env.acts, why);
     if (err == TRAP_OK)
@@ -113,6 +128,7 @@ void runner_free(struct runner **runner)
     publisher_free(&r->publisher);
     fold_free(&r->fold);
     taints_free(&r->taints);
+    export_live_free(&r->env.live);
     store_close(&r->visits);
     store_close(&r->hits);
     store_close(&r->env.acts);
@@ -242,6 +258,36 @@ static enum trap_err publish(struct runner *r, const struct export_eval *eval, m
     return TRAP_OK;
 }
 
+/* A clock that was set back a little: listings do not go back in time, and nobody has to be judged anew. */
+static wall_t as_of_next(struct runner *r)
+{
+    const wall_t now = as_of_now(r);
+
+    if (now.us < r->as_of.us && r->as_of.us <= now.us + CLOCK_SLACK_S * WALL_US_PER_S)
+        return r->as_of;
+    r->as_of = now;
+    return now;
+}
+
+static enum trap_err evaluate(struct runner *r, struct export_env *env, struct export_eval *out, struct err_text *why)
+{
+    struct derived_changes changes = { .all = true };
+    enum trap_err err;
+
+    if (env->derived == NULL) {
+        env->live = NULL;
+    } else {
+        derived_changes_take(r->env.derived, &changes);
+        changes.all = changes.all || r->all_changed;
+    }
+    env->changes = &changes;
+    err = export_evaluate(env, as_of_next(r), r->has_last_good ? &r->last_good : NULL, out, why);
+    if (env->derived != NULL)
+        r->all_changed = err != TRAP_OK;
+    derived_changes_free(&changes);
+    return err;
+}
+
 /* With derived = NULL everything is held: only removals get through. */
 static enum trap_err evaluate_and_publish(struct runner *r, struct store_db *derived, struct err_text *why)
 {
@@ -251,8 +297,7 @@ static enum trap_err evaluate_and_publish(struct runner *r, struct store_db *der
     enum trap_err err;
 
     env.derived = derived;
-    err = export_evaluate(&env, as_of_now(r), r->has_last_good ? &r->last_good : NULL, &eval, why);
-
+    err = evaluate(r, &env, &eval, why);
     if (err == TRAP_OK) {
         tell_kept(r, &eval.kept);
         err = publish(r, &eval, began, why);

@@ -26,12 +26,14 @@ enum {
     DB_READ_ROWS_MAX = 10000
 };
 
+struct changes_watch;
 struct store_db {
     sqlite3 *sq;
     enum store_file file;
     enum store_mode mode;
     uint8_t node;
     bool remove_on_close; /* a private copy */
+    struct changes_watch *changes; /* derived.db: NULL, or whose rows changed */
     int lock_fd;
     struct {
         void *v; /* struct visit_epoch */
@@ -46,6 +48,9 @@ struct store_db {
     char dir[PATH_TEXT_MAX];
     char path[PATH_TEXT_MAX];
 };
+
+/* derived_changes.c */
+void watch_end(struct changes_watch **w);
 
 /* What SQLite's code means for a caller; looks at the connection for "disk full". */
 enum trap_err db_error(struct store_db *db, int rc);

@@ -249,7 +249,7 @@ static enum trap_err copy_pages(struct store_db *live, struct store_db *from)
  * journal. Where somebody reads just now the file stays in WAL mode, and they are written twice. */
 static enum trap_err put_in_place(struct store_db *live, struct store_db *from)
 {
-    enum trap_err err = derived_clear(live);
+    enum trap_err err = derived_clear(live); /* tells that all changes, too */
 
     if (err != TRAP_OK)
         return err;

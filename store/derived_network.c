@@ -47,6 +47,17 @@ void derived_add_network(struct derived_batch *b, struct ip client, wall_t at)
     derived_see(b, at);
 }
 
+/* Whoever was mailed from there may have been listed by it for longer. */
+static enum trap_err tell_earlier(struct store_db *db, const struct network *net)
+{
+    wall_t before = { 0 };
+    const enum trap_err err = db->changes == NULL ? TRAP_ENOENT : network_first(db, net->source, &before);
+
+    if (err == TRAP_OK && net->first.us < before.us)
+        watch_all(db);
+    return err == TRAP_ENOENT ? TRAP_OK : err;
+}
+
 enum trap_err batch_put_networks(struct store_db *db, struct derived_batch *b)
 {
     const struct network *v = b->networks.v;
@@ -55,7 +66,9 @@ enum trap_err batch_put_networks(struct store_db *db, struct derived_batch *b)
 
     join(&b->networks);
     for (size_t i = 0; i < b->networks.n && err == TRAP_OK; i++) {
-        err = db_statement(db, sql_network, &st);
+        err = tell_earlier(db, &v[i]);
+        if (err == TRAP_OK)
+            err = db_statement(db, sql_network, &st);
         if (err != TRAP_OK)
             return err;
         db_bind_int(st, 1, (int64_t)v[i].source);

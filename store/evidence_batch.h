@@ -1,5 +1,5 @@
 /* evidence_batch.h - what a struct derived_batch holds: shared by evidence_write.c (rows into the database, batch by
- * batch) and derived_bulk.c (all of it anew).
+ * batch), derived_bulk.c (all of it anew) and derived_changes.c (whose rows).
  */
 #ifndef STORE_EVIDENCE_BATCH_H
 #define STORE_EVIDENCE_BATCH_H
@@ -28,6 +28,13 @@ struct network {
 void batch_add(struct derived_batch *b, struct rows *rows, const void *row, size_t size);
 void batch_add_network(struct derived_batch *b, const struct network *net);
 
+/* ---- derived_changes.c: nothing where nobody watches ---- */
+void watch_all(struct store_db *db);
+void watch_sender(struct store_db *db, struct prefix sender);
+void watch_harvester(struct store_db *db, struct prefix client);
+void watch_batch(struct store_db *db, const struct derived_batch *b);
+
+/* ---- derived_bulk.c ---- */
 /* Evidence, links, visitors go here instead, and so do their errors. */
 void bulk_add_evidence(struct derived_bulk *b, const struct evidence_row *r);
 void bulk_add_link(struct derived_bulk *b, const struct link_row *r);

@@ -268,6 +268,7 @@ static const char sql_pending[] =
     "INSERT OR REPLACE INTO pending (hit_node, hit, n, sender, at_us, node, epoch, serial, slot, sender_ip, class) "
     "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
 static const char sql_drop[] = "DELETE FROM pending WHERE hit_node = ?1 AND hit = ?2 AND n = ?3";
+static const char sql_whose[] = "SELECT sender FROM pending WHERE hit_node = ?1 AND hit = ?2 AND n = ?3";
 static const char sql_mark[] = "INSERT OR REPLACE INTO mark (node, log, seq) VALUES (?1, ?2, ?3)";
 
 static enum trap_err put_evidence(struct store_db *db, const void *row)
@@ -353,12 +354,38 @@ static enum trap_err put_pending(struct store_db *db, const void *row)
     return db_run(db, st);
 }
 
+/* Whose it is stands in the row alone. */
+static enum trap_err tell_dropped(struct store_db *db, const struct pending_key *r)
+{
+    sqlite3_stmt *st = NULL;
+    struct prefix sender;
+    enum trap_err err = TRAP_OK;
+
+    if (db->changes == NULL)
+        return err;
+    err = db_statement(db, sql_whose, &st);
+    if (err != TRAP_OK)
+        return err;
+    db_bind_int(st, 1, r->hit_node);
+    db_bind_int(st, 2, (int64_t)r->hit);
+    db_bind_int(st, 3, r->n);
+    err = db_step(db, st);
+    if (err == TRAP_OK)
+        err = row_key_get(db_column_bytes(st, 0), &sender);
+    if (err == TRAP_OK)
+        watch_sender(db, sender);
+    (void)sqlite3_reset(st);
+    return err == TRAP_ENOENT ? TRAP_OK : err;
+}
+
 static enum trap_err put_drop(struct store_db *db, const void *row)
 {
     const struct pending_key *r = row;
     sqlite3_stmt *st = NULL;
-    const enum trap_err err = db_statement(db, sql_drop, &st);
+    enum trap_err err = tell_dropped(db, r);
 
+    if (err == TRAP_OK)
+        err = db_statement(db, sql_drop, &st);
     if (err != TRAP_OK)
         return err;
     db_bind_int(st, 1, r->hit_node);
@@ -449,6 +476,7 @@ enum trap_err derived_commit(struct store_db *db, struct derived_batch *b)
         err = end_transaction(db, put_batch(db, b));
     if (err != TRAP_OK)
         return err;
+    watch_batch(db, b);
     b->evidence.n = b->links.n = b->visitors.n = b->pending.n = b->dropped.n = b->marks.n = 0;
     if (b->bulk == NULL)
         b->networks.n = 0;
@@ -462,6 +490,7 @@ enum trap_err derived_clear(struct store_db *db)
 
     if (err != TRAP_OK)
         return err;
+    watch_all(db);
     err = db_exec(
         db,
         "DELETE FROM mark; DELETE FROM evidence; DELETE FROM link; DELETE FROM visitor; DELETE FROM network;"

@@ -439,6 +439,7 @@ void store_close(struct store_db **dbp)
         (void)sqlite3_finalize(db->statements[i].st);
     (void)sqlite3_close(db->sq);
     free(db->epochs.v);
+    watch_end(&db->changes);
     if (db->remove_on_close)
         (void)unlink(db->path);
     if (db->lock_fd != -1)

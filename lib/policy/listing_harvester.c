@@ -147,7 +147,7 @@ static enum trap_err judge(const struct rule *r, struct prefix harvester, const 
     return TRAP_OK;
 }
 
-enum trap_err rule_harvester(const struct rule *r, struct prefix harvester, const struct link_row *rows,
+enum trap_err rule_harvester(struct rule *r, struct prefix harvester, const struct link_row *rows,
                              size_t n, wall_t last_visit, struct verdict *out)
 {
     const struct policy_env *env = r->env;
@@ -158,10 +158,14 @@ enum trap_err rule_harvester(const struct rule *r, struct prefix harvester, cons
 
     if (counted == NULL)
         return TRAP_ENOMEM;
+    r->next = (wall_t){ INT64_MAX };
     for (size_t i = 0; i < n; i++) {
-        if ((rows[i].visit_flags & VISIT_CRAWLER) != 0 || rows[i].count == 0 ||
-            rows[i].first.us > env->as_of.us)
+        if ((rows[i].visit_flags & VISIT_CRAWLER) != 0 || rows[i].count == 0)
             continue;
+        if (rows[i].first.us > env->as_of.us) {
+            rule_next(r, rows[i].first);
+            continue;
+        }
         if (rows[i].visited.us > v.last_visit.us)
             v.last_visit = rows[i].visited;
         if (rule_delisted(r, harvester, rows[i].last))
@@ -174,6 +178,11 @@ enum trap_err rule_harvester(const struct rule *r, struct prefix harvester, cons
     free(counted);
     if (err != TRAP_OK)
         return err;
+    if (v.state == VERDICT_LISTED || v.state == VERDICT_DELAYED) {
+        rule_next(r, v.since);
+        rule_next(r, v.until);
+    }
+    v.next = r->next;
     if (env->lists != NULL)
         v.saved_by = lists_find(env->lists, harvester, true, &v.saved);
     *out = v;

@@ -195,7 +195,13 @@ static enum trap_err take_counted(struct run *run, struct rule *rule, const stru
         const uint32_t count = beyond != NULL && e->klass == EVIDENCE_BACKSCATTER ? beyond[i] : e->count;
         struct score_row *r = &run->rows.row[run->rows.n];
         enum trap_err err;
-        if (weight == 0 || count == 0 || e->first.us > rule->env->as_of.us)
+        if (weight == 0 || e->count == 0)
+            continue;
+        if (e->first.us > rule->env->as_of.us) {
+            rule_next(rule, e->first);
+            continue;
+        }
+        if (count == 0)
             continue;
         if (rule_delisted(rule, run->sender, e->last)) {
             *delisted_out = true;
@@ -277,6 +283,7 @@ enum trap_err rule_sender(struct rule *r, struct prefix sender, const struct evi
 
     if (err != TRAP_OK)
         return err;
+    r->next = (wall_t){ INT64_MAX };
     run.rows.decay = &r->decay;
     run.rows.per_source_day_max = env->policy->per_source_day_max;
     err = rule_looks(r, sender, &run.look_milli);
@@ -293,6 +300,11 @@ enum trap_err rule_sender(struct rule *r, struct prefix sender, const struct evi
     free(run.matured);
     if (err != TRAP_OK)
         return err;
+    if (v.state == VERDICT_LISTED || v.state == VERDICT_DELAYED) {
+        rule_next(r, v.since);
+        rule_next(r, v.until);
+    }
+    v.next = r->next;
     if (env->lists != NULL)
         v.saved_by = lists_find(env->lists, sender, false, &v.saved);
     *out = v;

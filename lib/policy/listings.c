@@ -1,20 +1,10 @@
 /* listings.c - the rule applied to everybody: sorted, disjoint, without what is forbidden. */
-#include "rule.h"
+#include "candidates.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-/* What would be listed, before the set difference. */
-struct candidate {
-    struct listing listing;
-    struct prefix saved;
-    enum list_name saved_by;
-};
-struct candidates {
-    struct candidate *v;
-    size_t n, cap;
-};
-
-static enum trap_err add_candidate(struct candidates *c, const struct candidate *one)
+enum trap_err candidates_add(struct candidates *c, const struct candidate *one)
 {
     if (c->n == c->cap) {
         const size_t cap = c->cap == 0 ? 256 : c->cap * 2;
@@ -28,9 +18,9 @@ static enum trap_err add_candidate(struct candidates *c, const struct candidate 
     return TRAP_OK;
 }
 
-static enum trap_err add_verdict(struct candidates *c, struct prefix key, const struct verdict *v)
+struct candidate candidate_of(struct prefix key, const struct verdict *v)
 {
-    const struct candidate one = {
+    return (struct candidate){
         .listing = { .prefix = key,
                      .key = key,
                      .reason = v->reason,
@@ -43,8 +33,13 @@ static enum trap_err add_verdict(struct candidates *c, struct prefix key, const 
         .saved = v->saved,
         .saved_by = v->saved_by,
     };
+}
 
-    return v->state == VERDICT_LISTED ? add_candidate(c, &one) : TRAP_OK;
+static enum trap_err add_verdict(struct candidates *c, struct prefix key, const struct verdict *v)
+{
+    const struct candidate one = candidate_of(key, v);
+
+    return v->state == VERDICT_LISTED ? candidates_add(c, &one) : TRAP_OK;
 }
 
 /* ---- senders ---- */
@@ -115,7 +110,7 @@ static enum trap_err add_act(const struct policy_env *env, const struct act_pref
     return err;
 }
 
-static enum trap_err add_acts(const struct policy_env *env, struct candidates *out)
+enum trap_err candidates_add_acts(const struct policy_env *env, struct candidates *out)
 {
     const struct acts_view *acts = env->acts;
     enum trap_err err = TRAP_OK;
@@ -142,7 +137,7 @@ static enum trap_err collect_senders(struct rule *rule, struct candidates *out)
     while (err == TRAP_OK && s.next < s.pending.n)
         err = judge_sender(&s, s.pending.v[s.next].sender, NULL, 0);
     if (err == TRAP_OK)
-        err = add_acts(rule->env, out);
+        err = candidates_add_acts(rule->env, out);
     pending_set_free(&s.pending);
     return err;
 }
@@ -150,7 +145,7 @@ static enum trap_err collect_senders(struct rule *rule, struct candidates *out)
 /* ---- harvesters ---- */
 
 struct harvesters {
-    const struct rule *rule;
+    struct rule *rule;
     struct candidates *out;
 };
 
@@ -190,16 +185,44 @@ static int by_prefix(const void *a, const void *b)
     return 0;
 }
 
+/* Where only a few stand behind many that are in order already (acts behind evidence), these are not moved twice. */
+static enum trap_err sort_candidates(struct candidates *c)
+{
+    struct candidate *tail;
+    size_t sorted = 1, left, at = c->n;
+
+    while (sorted < c->n && by_prefix(&c->v[sorted - 1], &c->v[sorted]) <= 0)
+        sorted++;
+    if (sorted >= c->n)
+        return TRAP_OK;
+    left = c->n - sorted;
+    tail = reallocarray(NULL, left, sizeof *tail);
+    if (tail == NULL)
+        return TRAP_ENOMEM;
+    memcpy(tail, c->v + sorted, left * sizeof *tail);
+    qsort(tail, left, sizeof *tail, by_prefix);
+    while (left > 0) {
+        if (sorted > 0 && by_prefix(&c->v[sorted - 1], &tail[left - 1]) > 0)
+            c->v[--at] = c->v[--sorted];
+        else
+            c->v[--at] = tail[--left];
+    }
+    free(tail);
+    return TRAP_OK;
+}
+
 /* Leaves out what lies inside another one: the shorter prefix comes first and covers it. */
 static void keep_outermost(struct candidates *c)
 {
     size_t kept = 0;
 
-    if (c->n > 1)
-        qsort(c->v, c->n, sizeof *c->v, by_prefix);
-    for (size_t i = 0; i < c->n; i++)
-        if (kept == 0 || !prefix_covers(c->v[kept - 1].listing.key, c->v[i].listing.key))
-            c->v[kept++] = c->v[i];
+    for (size_t i = 0; i < c->n; i++) {
+        if (kept > 0 && prefix_covers(c->v[kept - 1].listing.key, c->v[i].listing.key))
+            continue;
+        if (kept != i)
+            c->v[kept] = c->v[i];
+        kept++;
+    }
     c->n = kept;
 }
 
@@ -230,7 +253,9 @@ static enum trap_err subtract(const struct candidates *c, const struct prefix_se
     for (size_t i = 0; i < c->n && err == TRAP_OK; i++) {
         const struct candidate *one = &c->v[i];
         pieces.n = 0;
-        err = prefix_set_subtract(one->listing.key, forbidden, &pieces);
+        /* No list holds a part of nearly all of them. */
+        err = one->saved_by == LIST_COUNT ? prefix_set_add(&pieces, one->listing.key)
+                                          : prefix_set_subtract(one->listing.key, forbidden, &pieces);
         if (err == TRAP_OK)
             err = grow(out, &cap, pieces.n);
         for (size_t k = 0; k < pieces.n && err == TRAP_OK; k++) {
@@ -250,6 +275,17 @@ static enum trap_err subtract(const struct candidates *c, const struct prefix_se
     return err;
 }
 
+enum trap_err candidates_finish(const struct policy_env *env, bool harvesters, struct candidates *c,
+                                struct listings *out)
+{
+    const enum trap_err err = sort_candidates(c);
+
+    if (err != TRAP_OK)
+        return err;
+    keep_outermost(c);
+    return subtract(c, harvesters ? &env->lists->forbidden_harvesters : &env->lists->forbidden, out);
+}
+
 static enum trap_err compute_keys(const struct policy_env *env, bool harvesters, struct listings *l)
 {
     struct candidates c = { 0 };
@@ -259,10 +295,8 @@ static enum trap_err compute_keys(const struct policy_env *env, bool harvesters,
 
     if (err == TRAP_OK)
         err = harvesters ? link_each(env->derived, on_harvester, &h) : collect_senders(&rule, &c);
-    if (err == TRAP_OK) {
-        keep_outermost(&c);
-        err = subtract(&c, harvesters ? &env->lists->forbidden_harvesters : &env->lists->forbidden, l);
-    }
+    if (err == TRAP_OK)
+        err = candidates_finish(env, harvesters, &c, l);
     rule_free(&rule);
     free(c.v);
     return err;

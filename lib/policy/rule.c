@@ -92,6 +92,9 @@ enum trap_err rule_matures(struct rule *r, uint64_t source, wall_t *out)
         *slot = (struct first_visit){ source, first };
     }
     *out = wall_add(slot->first, r->env->policy->young_age);
+    rule_next(r, *out);
+    if (slot->first.us >= r->env->as_of.us) /* nothing is known of it: another one at every moment */
+        rule_next(r, (wall_t){ r->env->as_of.us + 1 });
     return TRAP_OK;
 }
 
@@ -130,6 +133,12 @@ enum trap_err rule_looks(const struct rule *r, struct prefix key, uint32_t *mill
         return err;
     *milli_out = looks.milli;
     return TRAP_OK;
+}
+
+void rule_next(struct rule *r, wall_t at)
+{
+    if (at.us > r->env->as_of.us && at.us < r->next.us)
+        r->next = at;
 }
 
 int rule_key_cmp(struct prefix a, struct prefix b)

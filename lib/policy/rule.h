@@ -27,6 +27,7 @@ struct rule {
     bool young_rule;
     bool looks; /* some look-up has a weight */
     struct first_visit *cache; /* of network_first(), direct-mapped */
+    wall_t next;               /* of the verdict at hand (struct verdict) */
 };
 
 TRAP_NODISCARD enum trap_err rule_init(const struct policy_env *env, struct rule *out);
@@ -56,7 +57,7 @@ TRAP_NODISCARD enum trap_err pending_set_seal(struct pending_set *s);
 void pending_set_free(struct pending_set *s);
 
 /* last_visit: of the harvester's client key. */
-TRAP_NODISCARD enum trap_err rule_harvester(const struct rule *r, struct prefix harvester,
+TRAP_NODISCARD enum trap_err rule_harvester(struct rule *r, struct prefix harvester,
                                             const struct link_row *rows, size_t n, wall_t last_visit,
                                             struct verdict *out);
 
@@ -67,6 +68,9 @@ TRAP_NODISCARD enum trap_err rule_matures(struct rule *r, uint64_t source, wall_
  * caller's to free. */
 TRAP_NODISCARD enum trap_err backscatter_beyond(const struct rule *r, const struct evidence_row *rows, size_t n,
                                                 uint32_t **counts_out);
+
+/* The verdict at hand may change at this moment, where it lies ahead. */
+void rule_next(struct rule *r, wall_t at);
 
 /* The order in which evidence comes: IPv4 first, then IPv6. */
 int rule_key_cmp(struct prefix a, struct prefix b);

@@ -11,6 +11,12 @@
 
 #include <correlate/fold.h>
 #include <export/publish.h>
+#include <policy/live.h>
+
+/* The listings of an exporter that runs, from one evaluation to the next (policy/live.h). */
+struct export_live;
+TRAP_NODISCARD enum trap_err export_live_new(const struct plan *plan, struct export_live **out);
+void export_live_free(struct export_live **l);
 
 struct export_env {
     const struct config *config;
@@ -18,6 +24,8 @@ struct export_env {
     struct hash_key key; /* keyed_purpose(master, "policy") */
     struct store_db *derived; /* NULL: no evidence to go by; every dataset is held (publish.h) */
     struct store_db *acts;    /* NULL: no acts */
+    struct export_live *live; /* NULL: everybody is judged */
+    const struct derived_changes *changes; /* with live: since the last evaluation that went well */
 };
 
 /* The listings of one policy. */

@@ -127,6 +127,16 @@ void derived_bulk_take(struct derived_batch *into, struct derived_batch **part);
 TRAP_NODISCARD enum trap_err derived_bulk_commit(struct store_db *db, struct derived_batch *b);
 /* A file without a name in the directory of db, for what a rebuild cannot keep in memory; the caller closes it. */
 TRAP_NODISCARD enum trap_err derived_temp_file(const struct store_db *db, int *fd_out);
+/* Whose rows were changed by commits to db since they were asked for last; keys may repeat, in no order. */
+struct derived_changes {
+    bool all; /* nothing is known: anybody's; also where the first visit of a network turned out to be earlier */
+    struct prefix *senders;    /* of evidence and pending rows */
+    struct prefix *harvesters; /* of links and visitors */
+    size_t sender_count, harvester_count;
+};
+TRAP_NODISCARD enum trap_err derived_watch(struct store_db *db); /* from now on; the first answer is `all` */
+void derived_changes_take(struct store_db *db, struct derived_changes *out);
+void derived_changes_free(struct derived_changes *c);
 /* Forgets everything: the state of a new file. */
 TRAP_NODISCARD enum trap_err derived_clear(struct store_db *db);
 

@@ -70,6 +70,8 @@ struct verdict {
     wall_t held_until; /* harvesters: nobody knows yet whether it is a crawler (us = 0: not held); in `since`, too */
     struct prefix saved;         /* entry of the list that keeps (part of) it off, with saved_by */
     enum list_name saved_by;     /* LIST_COUNT: none */
+    wall_t next; /* from then on it may be another one, if nothing but the time changes; INT64_MAX: never. The score
+                  * falls before, with every hour. */
 };
 /* An act `deny` that shares addresses with the key gives LISTED with reason DENY, whatever the evidence; an act
  * `submit` with reason SUBMIT, where the policy takes submissions and nothing else lists the key; a list that
