@@ -224,6 +224,26 @@ static enum trap_err counters(struct keeping *k, wall_t now)
     return err == TRAP_ENOENT ? keep_end(k, false, NULL, 0) : err;
 }
 
+enum trap_err keep_believe(struct keeping *k, wall_t now, bool *believed_out)
+{
+    int64_t last = 0;
+    enum trap_err err = db_meta_get(k->reader, "kept_us", 0, &last);
+    const span_t since = last == 0 ? SPAN_MS(0) : wall_diff(now, (wall_t){ last });
+
+    if (err != TRAP_OK)
+        return err;
+    *believed_out = since.ms < SPAN_D(KEEP_JUMP_DAYS).ms || mono_diff(mono_now(), k->begun).ms >= SPAN_H(KEEP_DOUBT_H).ms;
+    if (*believed_out) {
+        k->job.mark = "kept_us";
+        k->job.mark_seq = (uint64_t)now.us;
+        return keep_run(k, KEEP_META);
+    }
+    log_error("store.retention.doubt", LOG_STR("file", k->log.db->path), LOG_U64("days", (uint64_t)(since.ms / SPAN_D(1).ms)),
+              LOG_STR("reason", "so long since the last look, or the clock is wrong"),
+              LOG_STR("effect", "nothing is erased by age within a day of the start"));
+    return TRAP_OK;
+}
+
 enum trap_err keep_by_age(struct keeping *k, wall_t now)
 {
     const bool hits = k->log.samples != NULL;

@@ -91,9 +91,13 @@ static enum trap_err turn(struct keeping *k, bool by_age)
     }
     err = keep_forget(k);
     if (err == TRAP_OK && by_age) {
+        const wall_t now = wall_now();
         int64_t id = 0;
+        bool believed = false;
 
-        err = keep_by_age(k, wall_now());
+        err = keep_believe(k, now, &believed);
+        if (err == TRAP_OK && believed)
+            err = keep_by_age(k, now);
         if (err == TRAP_OK)
             err = db_meta_get(k->reader, KEEP_UNDER_WAY, 0, &id);
         if (err == TRAP_OK && id != 0)
@@ -142,6 +146,7 @@ enum trap_err keeper_start(const struct keeper_log *log, struct keeper **out, st
     if (k == NULL)
         return TRAP_ENOMEM;
     k->k.log = *log;
+    k->k.begun = mono_now();
     (void)pthread_mutex_init(&k->lock, NULL);
     (void)pthread_condattr_init(&attr);
     (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);

@@ -7,6 +7,9 @@
  * Files:   visits.db, and hits.db with samples.db. Reads by a connection of its own, in short transactions; what
  *          goes is taken by jobs of the group commit (keep_job.h).
  * After a kill: what was begun is on record and is completed by the next start.
+ * Clocks:  the time of each look is in meta "kept_us". One that is KEEP_JUMP_DAYS later than the last, a machine that was
+ *          off or a clock that is wrong, erases nothing for the first KEEP_DOUBT_H hours: nothing brings erased
+ *          records back.
  * Threads: open and close on any; a thread of its own.
  * Tests:   tests/unit/store/test_keep.c, tests/functional/test_retention.py, test_forget.py
  */
@@ -29,14 +32,18 @@ void keeper_stop(struct keeper **k);
 
 /* ---- between keeper.c, keep_age.c and keep_forget.c ---- */
 
+enum { KEEP_JUMP_DAYS = 30, KEEP_DOUBT_H = 24 };
 struct keeping {
     struct keeper_log log;
+    mono_t begun;
     struct store_db *reader;
     atomic_bool stop;
     struct keep_job job; /* large, and one at a time */
 };
 /* The begin of a step: older records go. 0: none do. */
 wall_t keep_horizon(wall_t now, span_t keep);
+/* *believed_out: the clock may erase by age. */
+TRAP_NODISCARD enum trap_err keep_believe(struct keeping *k, wall_t now, bool *believed_out);
 TRAP_NODISCARD enum trap_err keep_by_age(struct keeping *k, wall_t now);
 TRAP_NODISCARD enum trap_err keep_forget(struct keeping *k);
 /* Begins an erasure, or goes on with the one of its kind that was cut off. */

@@ -247,6 +247,47 @@ static void test_age(void **state)
     scratch_end(&s);
 }
 
+/* A clock that jumped erases nothing on its first day. */
+static void test_doubt(void **state)
+{
+    static const struct {
+        int64_t days;
+        bool believed;
+    } cases[] = { { 0, true }, { 29, true }, { 29 + 31, false }, { 29 + 31, false }, { 29 + 29, true }, { 0, true } };
+    struct conf_store conf = scratch_conf();
+    const wall_t now = wall_now();
+    struct keeping *k = calloc(1, sizeof *k);
+    const struct commit_options o = { .queue_max = 10, .batch_max = 10, .wal_max_bytes = 1 << 20 };
+    struct err_text why = { "" };
+    struct store_db *db = NULL;
+    struct commit *commit = NULL;
+    struct scratch s;
+
+    (void)state;
+    assert_non_null(k);
+    scratch_begin(&s, true);
+    assert_trap_ok(store_open(s.dir, STORE_VISITS, STORE_WRITE, &db, &why), why);
+    assert_trap_ok(commit_start(db, &o, &commit, &why), why);
+    k->log = (struct keeper_log){ db, commit, NULL, &conf.keep };
+    k->reader = open_reader(&s, STORE_VISITS);
+    k->begun = mono_now();
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        bool believed = !cases[i].believed;
+
+        assert_int_equal(keep_believe(k, wall_add(now, SPAN_D(cases[i].days)), &believed), TRAP_OK);
+        assert_int_equal(believed, cases[i].believed);
+    }
+    k->begun = (mono_t){ mono_now().ms - SPAN_H(KEEP_DOUBT_H).ms };
+    bool believed = false;
+    assert_int_equal(keep_believe(k, wall_add(now, SPAN_D(900)), &believed), TRAP_OK);
+    assert_true(believed);
+    store_close(&k->reader);
+    commit_stop(&commit);
+    store_close(&db);
+    free(k);
+    scratch_end(&s);
+}
+
 /* Sequences of what is gone are never given again, also when it was the newest. */
 static void test_sequences(void **state)
 {
@@ -438,7 +479,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_horizon),   cmocka_unit_test(test_age),           cmocka_unit_test(test_sequences),
         cmocka_unit_test(test_forget),    cmocka_unit_test(test_forget_domain), cmocka_unit_test(test_subjects),
-        cmocka_unit_test(test_order_file),
+        cmocka_unit_test(test_order_file), cmocka_unit_test(test_doubt),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
