@@ -127,7 +127,7 @@ static void *keeper_main(void *arg)
     mono_t next = mono_add(mono_now(), SPAN_MS(every.ms < FIRST_MS ? every.ms : FIRST_MS));
 
     while (!atomic_load(&k->k.stop)) {
-        const bool by_age = mono_now().ms >= next.ms;
+        const bool by_age = every.ms > 0 && mono_now().ms >= next.ms;
         const enum trap_err err = turn(&k->k, by_age);
 
         if (by_age)

@@ -1,6 +1,6 @@
 /* keeper.h - the thread that takes records out of a log while its daemon writes it: by age, and by order.
  *
- * Age:     the clocks of `retention`, looked at every `every`. A clock goes in steps of a twelfth of itself, a week
+ * Age:     the clocks of `retention`, looked at every `every` (0, which no configuration says: never). A clock goes in steps of a twelfth of itself, a week
  *          at most (for that long a record may stay beyond its time): evidence is made anew once a step
  *          (docs/adr/0021).
  * Order:   state_dir/snap/forget (store/forget.h): its number is in meta "forget_done" when it is carried out.
