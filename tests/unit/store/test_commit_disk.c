@@ -180,7 +180,7 @@ static void test_blocked_by_a_reader(void **state)
     assert_true(stats.longest_commit_us < 30000000); /* it does not wait for the reader */
     assert_int_equal(sqlite3_exec(sq, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
     assert_int_equal(sqlite3_close(sq), SQLITE_OK);
-    for (unsigned i = 0; i < 200 && stats.wal_bytes >= blocked; i++) {
+    for (unsigned i = 0; i < 3000 && stats.wal_bytes >= blocked; i++) {
         (void)usleep(20000);
         assert_int_equal(one(l, &work[0]), TRAP_OK);
         commit_stats(hit_log_commit(l), &stats);

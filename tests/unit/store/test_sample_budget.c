@@ -126,7 +126,7 @@ static void test_gone_is_forgotten(void **state)
     for (unsigned i = 0; i < 400; i += POUR)
         pour(l, noise, 5000 + i);
     db = open_reader(&s, STORE_SAMPLES);
-    for (unsigned i = 0; i < 500 && sample_by_digest(db, 4711, &sample) == TRAP_OK; i++) {
+    for (unsigned i = 0; i < 6000 && sample_by_digest(db, 4711, &sample) == TRAP_OK; i++) {
         sample_free(&sample);
         (void)usleep(10000);
     }

@@ -170,7 +170,7 @@ static void test_no_epoch_without_announcement(void **state)
     assert_int_equal(w.last, TRAP_EIO);
     assert_int_equal(unlink(snap), 0);
     assert_int_equal(rename(away, snap), 0);
-    for (unsigned tries = 0; tries < 50 && w.last != TRAP_OK; tries++) {
+    for (unsigned tries = 0; tries < 600 && w.last != TRAP_OK; tries++) {
         (void)usleep(100000);
         waiter_add(&w, 1);
         assert_int_equal(visit_log_submit(l, &jobs[0].visit), TRAP_OK);

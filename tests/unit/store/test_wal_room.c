@@ -83,7 +83,7 @@ static void test_wal_room(void **state)
     assert_true(scratch_size(&s, "hits.db-wal") < STEP);
     for (unsigned round = 0; round < ROUNDS; round++)
         submit(l, work, &w, N);
-    for (unsigned i = 0; i < 1000 && scratch_size(&s, "hits.db-wal") < STEP; i++)
+    for (unsigned i = 0; i < 6000 && scratch_size(&s, "hits.db-wal") < STEP; i++)
         (void)usleep(10000); /* it is lengthened behind the commit */
     assert_true(scratch_size(&s, "hits.db-wal") >= STEP);
     assert_true(scratch_size(&s, "hits.db-wal") < 3 * STEP);
