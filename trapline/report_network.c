@@ -28,7 +28,8 @@ static enum trap_err add_listed(struct prefix sender, const struct evidence_row 
     struct verdict v;
     const enum trap_err err = policy_sender(&in->env, sender, rows, n, &v);
 
-    if (err != TRAP_OK || v.state != VERDICT_LISTED || v.reason != LISTING_EVIDENCE || v.saved_by != LIST_COUNT)
+    if (err != TRAP_OK || v.state != VERDICT_LISTED || v.reason != LISTING_EVIDENCE ||
+        v.saved_by != LIST_COUNT)
         return err;
     if (l->n == in->cap) {
         const size_t cap = in->cap == 0 ? 64 : in->cap * 2;
@@ -90,8 +91,9 @@ static json_t *json_listed(const struct listings *nets, struct prefix p)
 
     for (size_t i = 0; i < nets->n; i++)
         if (prefix_covers(nets->v[i].prefix, p) || prefix_covers(p, nets->v[i].prefix))
-            json_array_append_new(out, json_pack("{s:o, s:o, s:o}", "network", json_prefix(nets->v[i].prefix), "since",
-                                                 json_wall(nets->v[i].since), "until", json_wall(nets->v[i].until)));
+            json_array_append_new(out, json_pack("{s:o, s:o, s:o}", "network", json_prefix(nets->v[i].prefix),
+                                                 "since", json_wall(nets->v[i].since), "until",
+                                                 json_wall(nets->v[i].until)));
     return out;
 }
 
@@ -105,9 +107,10 @@ static enum trap_err zone_networks(struct home *h, const struct conf_zone *z, st
     if (err == TRAP_OK)
         err = listings_escalate(&in.env, &in.listed, &nets);
     if (err == TRAP_OK)
-        json_array_append_new(out, json_pack("{s:s, s:s, s:b, s:o, s:o}", "zone", z->name, "policy", policy->name, "published",
-                                             z->live, "listed", json_listed(&nets, p), "rows",
-                                             json_rows(&policy->escalate, &in.listed, p)));
+        json_array_append_new(out,
+                              json_pack("{s:s, s:s, s:b, s:o, s:o}", "zone", z->name, "policy", policy->name,
+                                        "published", z->live, "listed", json_listed(&nets, p), "rows",
+                                        json_rows(&policy->escalate, &in.listed, p)));
     listings_free(&nets);
     listings_free(&in.listed);
     return err;
@@ -157,8 +160,9 @@ static enum trap_err add_sender(struct prefix sender, const struct evidence_row 
         err = policy_sender(&env, sender, rows, n, &v);
         if (err != TRAP_OK)
             return err;
-        json_array_append_new(zones, json_pack("{s:s, s:s, s:I, s:o}", "zone", z->name, "state", verdict_state_name(v.state),
-                                               "messages", (json_int_t)v.messages, "until", json_wall(v.until)));
+        json_array_append_new(zones, json_pack("{s:s, s:s, s:I, s:o}", "zone", z->name, "state",
+                                               verdict_state_name(v.state), "messages",
+                                               (json_int_t)v.messages, "until", json_wall(v.until)));
     }
     return TRAP_OK;
 }
@@ -184,6 +188,6 @@ json_t *report_prefix(struct home *h, struct prefix p, int *code_out)
     }
     return json_pack("{s:o, s:s?, s:o, s:I, s:o, s:o}", "prefix", json_prefix(p), "kept_off_by",
                      list == LIST_COUNT ? NULL : list_name(list), "kept_off_entry",
-                     list == LIST_COUNT ? json_null() : json_prefix(entry), "senders_in_all", (json_int_t)r.in_all, "senders",
-                     r.senders, "networks", networks);
+                     list == LIST_COUNT ? json_null() : json_prefix(entry), "senders_in_all",
+                     (json_int_t)r.in_all, "senders", r.senders, "networks", networks);
 }

@@ -16,7 +16,8 @@ static json_t *with_zones(const struct config *c, const struct conf_policy *p)
 
     for (size_t i = 0; i < c->zone_count; i++)
         if (strcmp(c->zones[i].policy, p->name) == 0)
-            json_array_append_new(zones, json_pack("{s:s, s:b}", "zone", c->zones[i].name, "published", c->zones[i].live));
+            json_array_append_new(
+                zones, json_pack("{s:s, s:b}", "zone", c->zones[i].name, "published", c->zones[i].live));
     return json_pack("{s:s, s:s, s:o}", "policy", p->name, "preset", p->preset, "zones", zones);
 }
 
@@ -68,7 +69,8 @@ static int show(const struct cli *cli, const struct config *c, const char *name)
     const char *out;
 
     if (p == NULL)
-        return cli_fail(EXIT_USAGE, "there is no policy \"%s\"; `trapline policy list` names them", cli_text(bytes_str(name)));
+        return cli_fail(EXIT_USAGE, "there is no policy \"%s\"; `trapline policy list` names them",
+                        cli_text(bytes_str(name)));
     own = *named;
     own.guard_off = c->guard_off; /* also of a preset that no zone uses */
     buf_init(&text, POLICY_BYTES_MAX);

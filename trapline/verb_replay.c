@@ -86,7 +86,9 @@ static enum trap_err merge(struct replay *r, int side, const struct listings *l)
     size_t i = 0, k = 0;
 
     while ((i < r->rows.n || k < l->n) && err == TRAP_OK) {
-        const int order = i == r->rows.n ? 1 : k == l->n ? -1 : prefix_cmp(r->rows.v[i].prefix, l->v[k].prefix);
+        const int order = i == r->rows.n ? 1
+                          : k == l->n    ? -1
+                                         : prefix_cmp(r->rows.v[i].prefix, l->v[k].prefix);
         struct row row = order <= 0 ? r->rows.v[i] : (struct row){ .prefix = l->v[k].prefix };
 
         row.side[side].at_end = false;
@@ -178,11 +180,12 @@ static json_t *json_side(const struct row *row, int side)
 {
     if (row->side[side].moments == 0)
         return json_null();
-    return json_pack("{s:o, s:o, s:i, s:b, s:s, s:I, s:I, s:i}", "since", json_wall(row->side[side].since), "until",
-                     row->side[side].until.us == LISTING_NO_END.us ? json_null() : json_wall(row->side[side].until), "moments",
-                     (int)row->side[side].moments, "at_end", row->side[side].at_end, "reason",
-                     listing_reason_name(row->side[side].reason), "score_milli", (json_int_t)row->side[side].score_milli,
-                     "messages", (json_int_t)row->side[side].messages, "sources", (int)row->side[side].sources);
+    return json_pack(
+        "{s:o, s:o, s:i, s:b, s:s, s:I, s:I, s:i}", "since", json_wall(row->side[side].since), "until",
+        row->side[side].until.us == LISTING_NO_END.us ? json_null() : json_wall(row->side[side].until),
+        "moments", (int)row->side[side].moments, "at_end", row->side[side].at_end, "reason",
+        listing_reason_name(row->side[side].reason), "score_milli", (json_int_t)row->side[side].score_milli,
+        "messages", (json_int_t)row->side[side].messages, "sources", (int)row->side[side].sources);
 }
 
 static int answer_json(const struct replay *r)
@@ -193,17 +196,19 @@ static int answer_json(const struct replay *r)
         const struct row *row = &r->rows.v[i];
         const int what = change(row);
 
-        json_array_append_new(rows, json_pack("{s:o, s:s, s:o, s:o}", "prefix", json_prefix(row->prefix), "change",
-                                              what > 0   ? "added"
-                                              : what < 0 ? "removed"
-                                                         : "both",
-                                              "present", json_side(row, PRESENT), "candidate", json_side(row, CANDIDATE)));
+        json_array_append_new(
+            rows, json_pack("{s:o, s:s, s:o, s:o}", "prefix", json_prefix(row->prefix), "change",
+                            what > 0   ? "added"
+                            : what < 0 ? "removed"
+                                       : "both",
+                            "present", json_side(row, PRESENT), "candidate", json_side(row, CANDIDATE)));
     }
-    return cli_json(json_pack("{s:s, s:s, s:s, s:o, s:o, s:i, s:b, s:I, s:I, s:o}", "kind", listing_kind_name(r->kind), "present",
-                              r->policy[PRESENT]->name, "candidate", r->policy[CANDIDATE]->name, "since", json_wall(r->since),
-                              "until", json_wall(r->until), "moments", (int)r->moments, "guard_missing", r->guard_missing,
-                              "present_at_end", (json_int_t)r->listed[PRESENT], "candidate_at_end",
-                              (json_int_t)r->listed[CANDIDATE], "rows", rows));
+    return cli_json(json_pack("{s:s, s:s, s:s, s:o, s:o, s:i, s:b, s:I, s:I, s:o}", "kind",
+                              listing_kind_name(r->kind), "present", r->policy[PRESENT]->name, "candidate",
+                              r->policy[CANDIDATE]->name, "since", json_wall(r->since), "until",
+                              json_wall(r->until), "moments", (int)r->moments, "guard_missing",
+                              r->guard_missing, "present_at_end", (json_int_t)r->listed[PRESENT],
+                              "candidate_at_end", (json_int_t)r->listed[CANDIDATE], "rows", rows));
 }
 
 static void print_row(const struct row *row, int side)
@@ -211,11 +216,14 @@ static void print_row(const struct row *row, int side)
     char prefix[PREFIX_TEXT_MAX], since[WALL_TEXT_MAX], until[WALL_TEXT_MAX];
     const bool no_end = row->side[side].until.us == LISTING_NO_END.us;
 
-    printf("%c %-22s %s  %s  %llu messages, %u sources, score %llu.%03llu, %s\n", side == CANDIDATE ? '+' : '-',
-           prefix_text(row->prefix, prefix), wall_text((wall_t){ row->side[side].since.us / WALL_US_PER_S * WALL_US_PER_S }, since),
-           no_end ? "no end" : wall_text((wall_t){ row->side[side].until.us / WALL_US_PER_S * WALL_US_PER_S }, until),
+    printf("%c %-22s %s  %s  %llu messages, %u sources, score %llu.%03llu, %s\n",
+           side == CANDIDATE ? '+' : '-', prefix_text(row->prefix, prefix),
+           wall_text((wall_t){ row->side[side].since.us / WALL_US_PER_S * WALL_US_PER_S }, since),
+           no_end ? "no end"
+                  : wall_text((wall_t){ row->side[side].until.us / WALL_US_PER_S * WALL_US_PER_S }, until),
            (unsigned long long)row->side[side].messages, (unsigned)row->side[side].sources,
-           (unsigned long long)(row->side[side].score_milli / 1000), (unsigned long long)(row->side[side].score_milli % 1000),
+           (unsigned long long)(row->side[side].score_milli / 1000),
+           (unsigned long long)(row->side[side].score_milli % 1000),
            listing_reason_name(row->side[side].reason));
 }
 
@@ -272,7 +280,9 @@ static int take_time(struct cli *cli, const char *option, wall_t now, wall_t *ou
     if (!cli_option(cli, option, &word) || wall_parse(bytes_str(word), out) == TRAP_OK)
         return 0;
     if (num_span(bytes_str(word), SPAN_D(36500), &ago) != TRAP_OK)
-        return cli_fail(EXIT_USAGE, "replay: %s needs a time such as 2026-03-01 or 2026-03-01T12:00:00Z, or how long ago, such as 30d",
+        return cli_fail(EXIT_USAGE,
+                        "replay: %s needs a time such as 2026-03-01 or 2026-03-01T12:00:00Z, or how long "
+                        "ago, such as 30d",
                         option);
     *out = wall_add(now, SPAN_MS(-ago.ms));
     return 0;
@@ -282,8 +292,8 @@ static int take_step(struct cli *cli, span_t *out)
 {
     const char *word = NULL;
 
-    if (cli_option(cli, "--step", &word) &&
-        (num_span(bytes_str(word), SPAN_D(365), out) != TRAP_OK || out->ms == 0 || out->ms % SPAN_H(1).ms != 0))
+    if (cli_option(cli, "--step", &word) && (num_span(bytes_str(word), SPAN_D(365), out) != TRAP_OK ||
+                                             out->ms == 0 || out->ms % SPAN_H(1).ms != 0))
         return cli_fail(EXIT_USAGE, "replay: --step needs whole hours, such as 1h or 1d");
     return 0;
 }
@@ -303,7 +313,8 @@ static int take_kind(struct cli *cli, enum listing_kind *out)
 }
 
 /* The policy of that name; without one the only block of the file. */
-static int choose(const struct config *c, const char *name, const char *option, const struct conf_policy **out)
+static int choose(const struct config *c, const char *name, const char *option,
+                  const struct conf_policy **out)
 {
     if (name != NULL)
         *out = config_policy(c, name);
@@ -314,7 +325,9 @@ static int choose(const struct config *c, const char *name, const char *option, 
     if (name != NULL)
         return cli_fail(EXIT_USAGE, "replay: %s has no policy \"%s\"", c->path, cli_text(bytes_str(name)));
     return cli_fail(EXIT_USAGE, "replay: %s has %s; name one with %s", c->path,
-                    c->policy_count == 0 ? "no policy of its own, but the presets can be named" : "more than one policy", option);
+                    c->policy_count == 0 ? "no policy of its own, but the presets can be named"
+                                         : "more than one policy",
+                    option);
 }
 
 static int replay(struct cli *cli, struct replay *r)
@@ -372,7 +385,8 @@ int verb_replay(struct cli *cli)
     if (code == 0 && r.since.us >= r.until.us)
         code = cli_fail(EXIT_USAGE, "replay: --since must be before --until");
     if (code == 0 && (r.until.us - r.since.us) / (r.step.ms * 1000) > MOMENTS_MAX)
-        code = cli_fail(EXIT_USAGE, "replay: more than %d steps; choose a longer --step or a later --since", MOMENTS_MAX);
+        code = cli_fail(EXIT_USAGE, "replay: more than %d steps; choose a longer --step or a later --since",
+                        MOMENTS_MAX);
     if (code == 0 && file != NULL)
         code = read_candidate(file, &other);
     if (code == 0)

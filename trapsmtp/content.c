@@ -5,7 +5,8 @@
 #include "server.h"
 #include "session_record.h"
 
-/* An author of what came back: is it one of the traps of this message? Bounces go to one recipient, or a few. */
+/* An author of what came back: is it one of the traps of this message? Bounces go to one recipient, or a
+ * few. */
 static bool is_trap(struct bytes value, void *arg)
 {
     enum { LOOKED_AT_MAX = 16 };
@@ -40,7 +41,8 @@ static void add_wire(struct message *m, struct bytes wire)
 /* Known when the body begins: nothing else is looked at line by line. */
 static bool may_be_automatic(const struct message *m)
 {
-    return (m->flags & HIT_NULL_SENDER) != 0 || (m->header.found & (HEADER_AUTO_SUBMITTED | HEADER_REPORT)) != 0;
+    return (m->flags & HIT_NULL_SENDER) != 0 ||
+           (m->header.found & (HEADER_AUTO_SUBMITTED | HEADER_REPORT)) != 0;
 }
 
 static void take_content(struct bytes content, void *arg)
@@ -93,19 +95,19 @@ uint32_t content_flags(const struct message *m)
     return flags & ~declared[m->body];
 }
 
-/* By structure, docs/adr/0024: feedback reports (RFC 5965) and automatic replies (RFC 3834) from anybody; from the null
- * reverse-path delivery status (RFC 3464), what names failed recipients, what brings the head of another message,
- * what a mailer-daemon writes or what answers a message. Backscatter is what proves that somebody wrote in the
- * trap's name. */
+/* By structure, docs/adr/0024: feedback reports (RFC 5965) and automatic replies (RFC 3834) from anybody;
+ * from the null reverse-path delivery status (RFC 3464), what names failed recipients, what brings the head of
+ * another message, what a mailer-daemon writes or what answers a message. Backscatter is what proves that
+ * somebody wrote in the trap's name. */
 static uint32_t automatic_flags(const struct message *m)
 {
     const uint32_t header = m->header.found, found = m->returned.found;
     const bool null_sender = (m->flags & HIT_NULL_SENDER) != 0, report = (header & HEADER_REPORT) != 0,
                returned = (found & (RETURNED_HEAD | RETURNED_STATUS)) != 0,
-               by_anybody = (report && (found & RETURNED_FEEDBACK) != 0) || (header & HEADER_AUTO_SUBMITTED) != 0,
-               by_daemon = null_sender && (returned || (header & (HEADER_FAILED | HEADER_DAEMON | HEADER_REPLY)) != 0);
+               feedback = report && (found & RETURNED_FEEDBACK) != 0,
+               by_daemon = returned || (header & (HEADER_FAILED | HEADER_DAEMON | HEADER_REPLY)) != 0;
 
-    if (!by_anybody && !by_daemon)
+    if (!feedback && (header & HEADER_AUTO_SUBMITTED) == 0 && !(null_sender && by_daemon))
         return 0;
     return HIT_AUTOMATIC | (null_sender && (found & RETURNED_AUTHOR) != 0 ? HIT_BACKSCATTER : 0u);
 }

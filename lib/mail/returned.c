@@ -67,7 +67,8 @@ static unsigned count(uint32_t set)
 
 static void block_end(struct returned *r)
 {
-    const bool head = (count(r->block & HEAD) >= ENOUGH && (r->block & TRACE) != 0) || (r->block & SHORT) == SHORT;
+    const bool head =
+        (count(r->block & HEAD) >= ENOUGH && (r->block & TRACE) != 0) || (r->block & SHORT) == SHORT;
     const bool feedback = (r->block & FEEDBACK_TYPE) != 0 && (r->block & (USER_AGENT | VERSION)) != 0;
 
     r->status |= r->block & DELIVERY;

@@ -17,7 +17,8 @@ static int by_hour(const void *a, const void *b)
 {
     const struct evidence_row *x = *(const struct evidence_row *const *)a,
                               *y = *(const struct evidence_row *const *)b;
-    const int orders[] = { THREE_WAY(x->hour, y->hour), THREE_WAY(x->source, y->source), THREE_WAY(x->node, y->node) };
+    const int orders[] = { THREE_WAY(x->hour, y->hour), THREE_WAY(x->source, y->source),
+                           THREE_WAY(x->node, y->node) };
 
     for (size_t i = 0; i < sizeof orders / sizeof orders[0]; i++)
         if (orders[i] != 0)
@@ -31,8 +32,8 @@ static bool is_exempt(const struct evidence_row *r, wall_t as_of)
 }
 
 /* Rows in order; counts[i] is what of rows[i] is beyond the day's number. */
-static void share_out(const struct evidence_row *rows, const struct evidence_row *const *order, size_t n, uint32_t max,
-                      uint32_t *counts)
+static void share_out(const struct evidence_row *rows, const struct evidence_row *const *order, size_t n,
+                      uint32_t max, uint32_t *counts)
 {
     uint32_t day = 0;
     uint64_t used = 0;
@@ -49,7 +50,8 @@ static void share_out(const struct evidence_row *rows, const struct evidence_row
     }
 }
 
-enum trap_err backscatter_beyond(const struct rule *r, const struct evidence_row *rows, size_t n, uint32_t **counts_out)
+enum trap_err backscatter_beyond(const struct rule *r, const struct evidence_row *rows, size_t n,
+                                 uint32_t **counts_out)
 {
     const struct evidence_row **order;
     uint32_t *counts;

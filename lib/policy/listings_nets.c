@@ -47,7 +47,8 @@ static int by_until_late_first(const void *a, const void *b)
 }
 
 /* The n members of one network; sorts them twice. */
-static enum trap_err add_network(struct members *out, struct prefix net, struct member *v, size_t n, uint32_t wanted)
+static enum trap_err add_network(struct members *out, struct prefix net, struct member *v, size_t n,
+                                 uint32_t wanted)
 {
     wall_t since;
 
@@ -65,7 +66,8 @@ static bool fits(const struct conf_escalation *row, struct prefix p)
 }
 
 /* `in` is in prefix order, so that the members of a network stand together. */
-static enum trap_err apply_row(const struct conf_escalation *row, const struct members *in, struct members *out)
+static enum trap_err apply_row(const struct conf_escalation *row, const struct members *in,
+                               struct members *out)
 {
     struct members group = { 0 };
     struct prefix net = { .len = 0 };
@@ -110,7 +112,8 @@ static int by_prefix(const void *a, const void *b)
 }
 
 /* What one network becomes after the set difference. */
-static enum trap_err add_listing(const struct policy_env *env, const struct member *m, struct listings *out, size_t *cap)
+static enum trap_err add_listing(const struct policy_env *env, const struct member *m, struct listings *out,
+                                 size_t *cap)
 {
     struct listing_save save = {
         .key = m->prefix, .reason = LISTING_MEMBERS, .since = m->since, .until = m->until
@@ -159,7 +162,8 @@ static enum trap_err publish(const struct policy_env *env, struct members *nets,
     return err;
 }
 
-enum trap_err listings_escalate(const struct policy_env *env, const struct listings *senders, struct listings *out)
+enum trap_err listings_escalate(const struct policy_env *env, const struct listings *senders,
+                                struct listings *out)
 {
     const struct conf_escalations *rows = &env->policy->escalate;
     struct listings l = { .guard_missing = senders->guard_missing };

@@ -16,10 +16,17 @@ static void add_seconds(struct buf *out, const char *name, span_t d)
 static void add_weights(const struct conf_policy *p, struct buf *out)
 {
     static const char *const names[WEIGHT_CLASSES] = {
-        [WEIGHT_MINTED] = "minted", [WEIGHT_PRISTINE] = "pristine", [WEIGHT_RECYCLED] = "recycled", [WEIGHT_TYPO] = "typo",
-        [WEIGHT_GUESS] = "guess",   [WEIGHT_ATTEMPT] = "attempt",   [WEIGHT_BEHAVIOUR] = "behaviour",
-        [WEIGHT_LIST] = "list",     [WEIGHT_AUTOMATIC] = "automatic",
-        [WEIGHT_NO_REVERSE] = "no_reverse", [WEIGHT_GENERIC_REVERSE] = "generic_reverse",
+        [WEIGHT_MINTED] = "minted",
+        [WEIGHT_PRISTINE] = "pristine",
+        [WEIGHT_RECYCLED] = "recycled",
+        [WEIGHT_TYPO] = "typo",
+        [WEIGHT_GUESS] = "guess",
+        [WEIGHT_ATTEMPT] = "attempt",
+        [WEIGHT_BEHAVIOUR] = "behaviour",
+        [WEIGHT_LIST] = "list",
+        [WEIGHT_AUTOMATIC] = "automatic",
+        [WEIGHT_NO_REVERSE] = "no_reverse",
+        [WEIGHT_GENERIC_REVERSE] = "generic_reverse",
         [WEIGHT_HELO_MISMATCH] = "helo_mismatch",
     };
 
@@ -35,9 +42,11 @@ static void add_conditions(const struct conf_policy *p, struct buf *out)
 {
     buf_add_str(out, "  ");
     add_milli(out, "threshold", p->threshold_milli);
-    buf_addf(out, ",\n  \"sources\": %u,\n  \"days\": %u,\n  \"nodes\": %u,\n  \"per_source_day\": %u,\n  \"backscatter_per_day\": %u,\n  \"young_sources\": ",
-             (unsigned)p->sources_min, (unsigned)p->days_min, (unsigned)p->nodes_min, (unsigned)p->per_source_day_max,
-             (unsigned)p->backscatter_day_max);
+    buf_addf(out,
+             ",\n  \"sources\": %u,\n  \"days\": %u,\n  \"nodes\": %u,\n  \"per_source_day\": %u,\n  "
+             "\"backscatter_per_day\": %u,\n  \"young_sources\": ",
+             (unsigned)p->sources_min, (unsigned)p->days_min, (unsigned)p->nodes_min,
+             (unsigned)p->per_source_day_max, (unsigned)p->backscatter_day_max);
     if (p->young_sources_max == UINT32_MAX)
         buf_add_str(out, "null,\n  ");
     else
@@ -71,8 +80,8 @@ static void add_networks(const struct conf_policy *p, struct buf *out)
         const struct conf_escalation *e = &p->escalate.v[i];
         const unsigned family = e->v4 ? V4_MAPPED : 0;
 
-        buf_addf(out, "%s{\"family\": %u, \"members\": %u, \"from\": %u, \"to\": %u}", i == 0 ? "" : ", ", e->v4 ? 4u : 6u,
-                 (unsigned)e->members, e->from - family, e->to - family);
+        buf_addf(out, "%s{\"family\": %u, \"members\": %u, \"from\": %u, \"to\": %u}", i == 0 ? "" : ", ",
+                 e->v4 ? 4u : 6u, (unsigned)e->members, e->from - family, e->to - family);
     }
     buf_add_str(out, "]\n");
 }

@@ -51,7 +51,8 @@ static const struct {
     { BYTES_INIT(HEAD "plain words\r\nFrom: <" TRAP ">\r\n"), 0 },
     { BYTES_INIT("From: <" TRAP ">\r\n\r\n" HEAD "Date: x\r\n"), RETURNED_HEAD },
     /* delivery status, in two blocks as RFC 3464 has it */
-    { BYTES_INIT("Reporting-MTA: dns; x\r\n\r\nFinal-Recipient: rfc822; a@b\r\nAction: failed\r\n\r\n"), RETURNED_STATUS },
+    { BYTES_INIT("Reporting-MTA: dns; x\r\n\r\nFinal-Recipient: rfc822; a@b\r\nAction: failed\r\n\r\n"),
+      RETURNED_STATUS },
     { BYTES_INIT("Final-Recipient: a\r\nOriginal-Recipient: a\r\nAction: failed\r\n"), 0 },
     /* feedback report, RFC 5965 */
     { BYTES_INIT("Feedback-Type: abuse\r\nVersion: 1\r\n\r\n"), RETURNED_FEEDBACK },
@@ -129,8 +130,8 @@ static void test_holds(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_every_two_splits), cmocka_unit_test(test_line_limit),
-                                        cmocka_unit_test(test_holds) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_every_two_splits),
+                                        cmocka_unit_test(test_line_limit), cmocka_unit_test(test_holds) };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,7 +19,8 @@ static struct conf_policy with_max(uint32_t max)
     return p;
 }
 
-static struct verdict judge(const struct conf_policy *p, bool alone, const struct evidence_row *rows, size_t n)
+static struct verdict judge(const struct conf_policy *p, bool alone, const struct evidence_row *rows,
+                            size_t n)
 {
     struct policy_env env = env_of(p, at_minute(D(3)));
     struct verdict v;
@@ -32,7 +33,8 @@ static struct verdict judge(const struct conf_policy *p, bool alone, const struc
 static void test_ceiling(void **state)
 {
     const struct conf_policy p = with_max(10);
-    struct evidence_row rows[] = { row(1, EVIDENCE_BACKSCATTER, 1, 2, 0), row(2, EVIDENCE_BACKSCATTER, 5, 6, 5),
+    struct evidence_row rows[] = { row(1, EVIDENCE_BACKSCATTER, 1, 2, 0),
+                                   row(2, EVIDENCE_BACKSCATTER, 5, 6, 5),
                                    row(2, EVIDENCE_BACKSCATTER, D(1), D(1) + 1, 10) };
 
     (void)state;
@@ -51,7 +53,8 @@ static void test_ceiling(void **state)
 static void test_alone(void **state)
 {
     const struct conf_policy p = with_max(50);
-    const struct evidence_row bounce = row(1, EVIDENCE_BACKSCATTER, 1, 2, 1), mail = row(2, EVIDENCE_MINTED, 1, 2, 9),
+    const struct evidence_row bounce = row(1, EVIDENCE_BACKSCATTER, 1, 2, 1),
+                              mail = row(2, EVIDENCE_MINTED, 1, 2, 9),
                               automatic = row(2, EVIDENCE_AUTOMATIC, 1, 2, 9);
 
     (void)state;
@@ -78,7 +81,8 @@ static void test_less_is_less(void **state)
         size_t taken;
         for (size_t i = 0; i < ROWS; i++) {
             x = x * 6364136223846793005u + 1442695040888963407u;
-            rows[i] = row(i % 3, EVIDENCE_BACKSCATTER, H((int64_t)(x >> 33) % 30), D(2), (uint32_t)(x >> 40) % 6);
+            rows[i] =
+                row(i % 3, EVIDENCE_BACKSCATTER, H((int64_t)(x >> 33) % 30), D(2), (uint32_t)(x >> 40) % 6);
         }
         assert_int_equal(backscatter_beyond(&rule, rows, ROWS, &before), TRAP_OK);
         taken = (size_t)(x >> 50) % ROWS;

@@ -73,7 +73,8 @@ static void test_end(void **state)
 /* /64 -> /56 -> /48: the networks of one row are the members of the next; the outermost is published. */
 static void test_chain(void **state)
 {
-    struct conf_escalation rows[] = { { .members = 2, .from = 64, .to = 56 }, { .members = 2, .from = 56, .to = 48 } };
+    struct conf_escalation rows[] = { { .members = 2, .from = 64, .to = 56 },
+                                      { .members = 2, .from = 56, .to = 48 } };
     struct bench b;
     struct listings l;
 
@@ -111,9 +112,10 @@ static void test_lists(void **state)
     list_sender(&b, "45.9.1.2", 0, 1);
     list_sender(&b, "45.9.2.1", 0, 1);
     list_sender(&b, "45.9.2.2", 0, 1);
-    (void)scratch_act(&b.files, ACT_ALLOW, "45.9.1.2", at_hour(0), (wall_t){ 0 });   /* no member any more */
-    (void)scratch_act(&b.files, ACT_ALLOW, "45.9.2.128/25", at_hour(0), (wall_t){ 0 }); /* nobody's; cut out */
-    (void)scratch_act(&b.files, ACT_DENY, "45.9.3.0/30", at_hour(0), (wall_t){ 0 });    /* an act is no member */
+    (void)scratch_act(&b.files, ACT_ALLOW, "45.9.1.2", at_hour(0), (wall_t){ 0 }); /* no member any more */
+    (void)scratch_act(&b.files, ACT_ALLOW, "45.9.2.128/25", at_hour(0),
+                      (wall_t){ 0 });                                                /* nobody's; cut out */
+    (void)scratch_act(&b.files, ACT_DENY, "45.9.3.0/30", at_hour(0), (wall_t){ 0 }); /* an act is no member */
     l = compute(&b, 1, LISTINGS_NETS);
     assert_listed(&l, "45.9.2.0/25");
     assert_int_equal(l.save_count, 1);
@@ -141,7 +143,8 @@ static void test_off(void **state)
 static void test_less_is_less(void **state)
 {
     enum { SENDERS = 6 };
-    static const char *const ip[SENDERS] = { "45.8.1.1", "45.8.1.2", "45.9.1.1", "45.9.1.2", "45.9.2.1", "45.9.2.2" };
+    static const char *const ip[SENDERS] = { "45.8.1.1", "45.8.1.2", "45.9.1.1",
+                                             "45.9.1.2", "45.9.2.1", "45.9.2.2" };
     struct conf_escalation rows[] = { { .members = 2, .from = V4 + 32, .to = V4 + 24, .v4 = true },
                                       { .members = 2, .from = V4 + 24, .to = V4 + 16, .v4 = true } };
     bool listed[1 << SENDERS][2];
@@ -155,7 +158,8 @@ static void test_less_is_less(void **state)
     l = compute(&b, 0, LISTINGS_SENDERS);
     listings_free(&l);
     for (size_t i = 0; i < SENDERS; i++)
-        all[i] = (struct listing){ .prefix = key_of(ip[i]), .key = key_of(ip[i]), .reason = LISTING_EVIDENCE };
+        all[i] =
+            (struct listing){ .prefix = key_of(ip[i]), .key = key_of(ip[i]), .reason = LISTING_EVIDENCE };
     for (unsigned set = 0; set < 1 << SENDERS; set++) {
         struct listing some[SENDERS];
         struct listings senders = { .v = some };

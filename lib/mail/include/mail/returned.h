@@ -1,15 +1,17 @@
-/* returned.h - what the body of an automatic message carries: the head of another message that came back, delivery
- * status fields, a feedback report; and whether that other message names one of our addresses as its author.
+/* returned.h - what the body of an automatic message carries: the head of another message that came back,
+ * delivery status fields, a feedback report; and whether that other message names one of our addresses as its
+ * author.
  *
- * Why:     a bounce for mail that somebody sent in a trap's name is no spam, but only what it returns can prove
- *          it (docs/adr/0024).
- * Finds:   blocks of header fields, one a line, folded or not, quoted with ">" or indented or not, wherever they
- *          stand: MIME is not asked for, since many bounces are none. A head is three or more of Received,
- *          Return-Path, From, Sender, To, Subject, Date, Message-ID, one of them Received, Return-Path or
- *          Message-ID; or all of From, To, Subject and Date. Status: three or more fields of RFC 3464 2.2 and 2.3. Feedback: RFC 5965 3.1.
+ * Why:     a bounce for mail that somebody sent in a trap's name is no spam, but only what it returns can
+ *          prove it (docs/adr/0024).
+ * Finds:   blocks of header fields, one a line, folded or not, quoted with ">" or indented or not, wherever
+ *          they stand: MIME is not asked for, since many bounces are none. A head is three or more of
+ *          Received, Return-Path, From, Sender, To, Subject, Date, Message-ID, one of them Received,
+ *          Return-Path or Message-ID; or all of From, To, Subject and Date. Status: three or more fields of
+ *          RFC 3464 2.2 and 2.3. Feedback: RFC 5965 3.1.
  * Author:  From, Sender and Return-Path of such a head; Original-Mail-From of a feedback report.
- * Input:   the body after transparency is undone, in pieces of any length: the findings do not depend on them.
- *          CRLF and bare LF end a line.
+ * Input:   the body after transparency is undone, in pieces of any length: the findings do not depend on
+ *          them. CRLF and bare LF end a line.
  * Limits:  RETURNED_LINE_MAX bytes of a line are kept; constant memory, linear time.
  * Owns:    nothing; borrows arg.   Errors: cannot fail.   Threads: one owner.
  * Tests:   tests/unit/mail/test_returned.c, tests/fuzz/fuzz_returned.c
