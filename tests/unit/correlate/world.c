@@ -128,6 +128,15 @@ static void make_rcpt(struct story *s, struct story_hit *h, size_t n)
     }
 }
 
+/* Every fifth is no plain mail. From the time alone: the rest of the story stays as it is. */
+static uint32_t flags_of(wall_t at)
+{
+    static const uint32_t flags[] = { HIT_LIST_HEADER, HIT_AUTOMATIC | HIT_LIST_HEADER,
+                                      HIT_NULL_SENDER | HIT_AUTOMATIC | HIT_BACKSCATTER };
+
+    return at.us % 5 == 0 ? flags[at.us / 5 % 3] : 0;
+}
+
 static void make_hits(struct story *s, uint32_t days)
 {
     for (size_t i = 0; i < s->hits; i++) {
@@ -138,6 +147,7 @@ static void make_hits(struct story *s, uint32_t days)
         h->rcpt_count = 1 + (story_random(s, 3) == 0 ? story_random(s, RCPTS_MAX) : 0);
         for (size_t n = 0; n < h->rcpt_count; n++)
             make_rcpt(s, h, n);
+        h->flags = flags_of(h->at);
     }
     qsort(s->hit, s->hits, sizeof *s->hit, by_time_hit);
 }
@@ -327,6 +337,7 @@ static void write_hits(struct world *w, uint8_t node, size_t from, size_t upto, 
                                            .hit = { .at = h->at,
                                                     .session = i + 1,
                                                     .sender = h->sender,
+                                                    .flags = h->flags,
                                                     .local = ip_v4(203, 0, 113, 1),
                                                     .local_port = 25,
                                                     .size = 100,

@@ -28,6 +28,7 @@ struct story_hit {
     uint8_t node;
     wall_t at;
     struct ip sender;
+    uint32_t flags; /* what it is by its structure */
     size_t rcpt_count;
     struct {
         uint8_t klass;
