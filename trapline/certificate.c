@@ -160,21 +160,23 @@ static int no_passphrase(char *buf, int size, int writing, void *arg)
     return 0;
 }
 
-static enum trap_err read_facts(const X509 *cert, wall_t now, struct certificate_facts *out)
+static enum trap_err read_facts(const X509 *cert, struct certificate_facts *out)
 {
-    int days, seconds;
+    ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
+    int days = 0, seconds = 0;
+    const bool ok = epoch != NULL && ASN1_TIME_diff(&days, &seconds, epoch, X509_get0_notAfter(cert)) == 1;
 
-    if (ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(cert)) != 1)
+    ASN1_TIME_free(epoch);
+    if (!ok)
         return TRAP_EINVAL;
-    out->until = wall_add(now, SPAN_S((int64_t)days * 86400 + seconds));
-    if (X509_NAME_get_text_by_NID(X509_get_subject_name(cert), NID_commonName, out->name, sizeof(out->name)) <
-        0)
+    out->until = (wall_t){ ((int64_t)days * 86400 + seconds) * WALL_US_PER_S };
+    if (X509_NAME_get_text_by_NID(X509_get_subject_name(cert), NID_commonName, out->name,
+                                  sizeof(out->name)) < 0)
         out->name[0] = '\0';
     return TRAP_OK;
 }
 
-enum trap_err certificate_look(const char *path, wall_t now, struct certificate_facts *out,
-                               struct err_text *why)
+enum trap_err certificate_look(const char *path, struct certificate_facts *out, struct err_text *why)
 {
     struct buf text;
     enum trap_err err = file_slurp(path, PEM_MAX, &text, why);
@@ -186,7 +188,7 @@ enum trap_err certificate_look(const char *path, wall_t now, struct certificate_
     X509 *cert = bio == NULL ? NULL : PEM_read_bio_X509(bio, NULL, no_passphrase, NULL);
     EVP_PKEY *key = again == NULL ? NULL : PEM_read_bio_PrivateKey(again, NULL, no_passphrase, NULL);
 
-    if (cert == NULL || read_facts(cert, now, out) != TRAP_OK)
+    if (cert == NULL || read_facts(cert, out) != TRAP_OK)
         wrong = "no certificate can be read from it";
     else if (key == NULL)
         wrong = "no private key can be read from it";

@@ -25,7 +25,7 @@ struct certificate_facts {
     wall_t until;
 };
 /* What trapsmtp asks of a file of tls_certificates: a certificate, and its private key without passphrase. */
-TRAP_NODISCARD enum trap_err certificate_look(const char *path, wall_t now, struct certificate_facts *out,
+TRAP_NODISCARD enum trap_err certificate_look(const char *path, struct certificate_facts *out,
                                               struct err_text *why);
 
 #endif

@@ -80,7 +80,7 @@ static void look_at_certificate(const char *path, wall_t now, struct ready *r)
     struct stat st;
     char until[WALL_TEXT_MAX];
 
-    if (certificate_look(path, now, &facts, &why) != TRAP_OK) {
+    if (certificate_look(path, &facts, &why) != TRAP_OK) {
         add(r->problems, "smtp.tls_certificates: %s", why.text);
         return;
     }

@@ -85,7 +85,7 @@ def test_certificates(build):
         path.chmod(0o644)
         assert f"chmod 600 {path}" in check(it)[1]
         it.start("trapsmtp")
-        wait_for("a word about it", lambda: "the certificate has expired" in it.log())
+        wait_for("a word about it", lambda: "the certificate has expired" in it.log(), 60)
 
 
 def test_files_and_names(build):
@@ -192,7 +192,7 @@ def test_status_and_reports_say_so(build):
             assert done.returncode == 64 and b"minted trap_domain" in done.stderr, (words, done)
         it.run("deny", "89.160.20.0/24", "--why", "test")
         it.start("trapexport")
-        wait_for("the fold", lambda: "not_folded" not in it.json("sender", "89.160.20.112"))
+        wait_for("the fold", lambda: "not_folded" not in it.json("sender", "89.160.20.112"), 60)
         assert "was given bait 1 time," in it.run("harvester", "81.2.69.160").stdout.decode()
         told = it.run("explain", "89.160.20.112").stdout.decode()
         assert "the guard is missing: the zone takes no additions" in told, told
