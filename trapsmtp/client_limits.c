@@ -186,3 +186,12 @@ bool client_limits_take(struct client_limits *l, struct ip ip, enum client_hourl
             h.v[i]->taken[what]++;
     return true;
 }
+
+void client_limits_give_back(struct client_limits *l, struct ip ip, enum client_hourly what, mono_t now)
+{
+    const struct holders h = holders_now(l, ip, now);
+
+    for (size_t i = 0; i < h.n; i++)
+        if (h.v[i] != NULL && h.v[i]->taken[what] > 0)
+            h.v[i]->taken[what]--;
+}

@@ -50,5 +50,7 @@ void client_limits_release(struct client_limits *l, struct ip ip, size_t bytes);
 /* One more of ip in this hour. False: beyond max (0 = no limit) of it, or beyond the share of its network. */
 bool client_limits_take(struct client_limits *l, struct ip ip, enum client_hourly what, uint32_t max,
                         mono_t now);
+/* What was taken came to nothing. */
+void client_limits_give_back(struct client_limits *l, struct ip ip, enum client_hourly what, mono_t now);
 
 #endif

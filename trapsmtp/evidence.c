@@ -136,12 +136,21 @@ static void job_done(struct message *m, enum trap_err result)
     m->result = result;
 }
 
+/* A message that was refused does not use up the share of its sender. */
+static void give_back(const struct message *m)
+{
+    if (!m->counted)
+        client_limits_give_back(&m->server->limits, m->hit_job.hit.sender, CLIENT_HITS, loop_now(m->server->loop));
+}
+
 static void run_hit_done(struct completion *c)
 {
     struct message *m = MPSC_OWNER(c, struct message, hit_done);
 
     job_done(m, m->hit_result);
-    if (m->result == TRAP_OK && !m->counted)
+    if (m->result != TRAP_OK)
+        give_back(m);
+    else if (!m->counted)
         log_hit(m);
     message_end(m);
 }
@@ -283,8 +292,10 @@ void evidence_give_up(struct session *s)
 
     storage_failed(s->server, s, queued ? "commit_wait in the queue" : "commit_wait");
     s->tally.refused_limit++;
-    if (queued)
+    if (queued) {
         queue_remove(m);
+        give_back(m);
+    }
     session_message_done(s, m, SMTP_REPLY_NO_STORAGE);
     if (queued)
         message_drop(m);

@@ -108,6 +108,21 @@ def test_disk_full(build):
         assert hits(inst) == 0
 
 
+def test_what_was_refused_costs_no_share(build):
+    """Messages that could not be stored do not count for hits_per_sender_hour: those after them are still on record."""
+    with sink(build, "hits_per_sender_hour = 2", 'store { free_min = "0" }\n', clock=True) as inst:
+        inst.clock.later(3601 - time.monotonic() % 3600)    # the begin of an hour
+        with inst.smtp("203.0.113.9") as s:
+            resource.prlimit(inst.daemon.pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
+            for _ in range(5):
+                assert s.message("a@b.example", [TRAP], BODY) == 452
+                inst.clock.later(2)
+            resource.prlimit(inst.daemon.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+            for n in range(4):
+                assert s.message("a@b.example", [TRAP], BODY) == 250
+                assert (hits(inst), counted(inst)) == (min(n + 1, 2), max(n - 1, 0))
+
+
 def test_stop_while_disk_hangs(build):
     """Asked to stop while commits hang, it gives up after its ten seconds, and ends in order once the disk answers."""
     config = CONFIG + "store { batch_max = 1  queue_max = 1 }\n"

@@ -154,6 +154,11 @@ static void test_hits_by_hour(void **state)
     assert_true(client_limits_take(&l, ip_v4(198, 51, 100, 2), CLIENT_HITS, 3, noon));
     for (int i = 0; i < 1000; i++)
         assert_true(client_limits_take(&l, a, CLIENT_HITS, 0, noon));
+    client_limits_give_back(&l, a, CLIENT_HITS, next);
+    client_limits_give_back(&l, a, CLIENT_HITS, next); /* there is no second one */
+    for (int i = 0; i < 3; i++)
+        assert_true(client_limits_take(&l, a, CLIENT_HITS, 3, next));
+    assert_false(client_limits_take(&l, a, CLIENT_HITS, 3, next));
     assert_true(client_limits_take(&l, a, CLIENT_RECORDS, 1, next)); /* counted apart */
     assert_false(client_limits_take(&l, a, CLIENT_RECORDS, 1, next));
     client_limits_free(&l);
