@@ -6,7 +6,8 @@
 
 #include <stdlib.h>
 
-static const char sql_lookups[] = "SELECT seq, subject FROM act WHERE kind = 12 AND seq > ?1 ORDER BY seq LIMIT ?2";
+static const char sql_lookups[] =
+    "SELECT seq, subject FROM act WHERE kind = 12 AND seq > ?1 ORDER BY seq LIMIT ?2";
 static const char sql_delete[] = "DELETE FROM act WHERE seq = ?1";
 
 struct found {

@@ -123,7 +123,8 @@ static enum trap_err copy_table(struct copy *c, const struct table *t, uint64_t 
         if (err == TRAP_OK)
             err = db_exec(c->to, "COMMIT");
         if (err == TRAP_OK && c->progress->tell != NULL && bound != INT64_MAX)
-            c->progress->tell(store_file_name(c->from->file), c->over ? bound : after, bound, c->progress->arg);
+            c->progress->tell(store_file_name(c->from->file), c->over ? bound : after, bound,
+                              c->progress->arg);
     } while (err == TRAP_OK && !c->over && after != before);
     if (err != TRAP_OK && sqlite3_get_autocommit(c->to->sq) == 0)
         (void)sqlite3_exec(c->to->sq, "ROLLBACK", NULL, NULL, NULL);
@@ -135,14 +136,15 @@ static enum trap_err copy_table(struct copy *c, const struct table *t, uint64_t 
 
 /* ---- files ---- */
 
-#define TABLE(table, key)                                                                                   \
-    {                                                                                                       \
-        .name = table, .select = "SELECT * FROM " table " WHERE " key " > ?1 ORDER BY " key " LIMIT ?2"     \
+#define TABLE(table, key)                                                                               \
+    {                                                                                                   \
+        .name = table, .select = "SELECT * FROM " table " WHERE " key " > ?1 ORDER BY " key " LIMIT ?2" \
     }
 
 static const struct table visit_table = TABLE("visit", "seq");
 static const struct table visit_others[] = {
-    TABLE("epoch", "epoch"), TABLE("site", "id"), TABLE("page", "id"), TABLE("agent", "id"), TABLE("erasure", "id"),
+    TABLE("epoch", "epoch"), TABLE("site", "id"),    TABLE("page", "id"),
+    TABLE("agent", "id"),    TABLE("erasure", "id"),
 };
 static const struct table not_shown_table = TABLE("not_shown", "seq");
 static const struct table hit_table = {
@@ -235,7 +237,7 @@ static enum trap_err copy_pages(struct copy *c)
 }
 
 static enum trap_err (*const copiers[STORE_FILES])(struct copy *) = {
-    [STORE_VISITS] = copy_visits, [STORE_HITS] = copy_hits,        [STORE_SAMPLES] = copy_samples,
+    [STORE_VISITS] = copy_visits, [STORE_HITS] = copy_hits,       [STORE_SAMPLES] = copy_samples,
     [STORE_ACTS] = copy_pages,    [STORE_PUBLISHED] = copy_pages,
 };
 

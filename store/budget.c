@@ -48,10 +48,11 @@ static void tell(struct budget *b, mono_t now)
         return;
     b->ever_told = true;
     b->told = now;
-    log_error("store.budget", LOG_STR("dir", b->dir), LOG_U64("used", b->used), LOG_U64("total_max", b->total_max),
-              LOG_STR("effect", b->full ? "mail gets 452 and pages carry no addresses"
-                                        : "samples go; when it is full mail gets 452 and pages carry no addresses"),
-              LOG_STR("todo", "raise store.total_max, or shorten the clocks of retention"));
+    log_error(
+        "store.budget", LOG_STR("dir", b->dir), LOG_U64("used", b->used), LOG_U64("total_max", b->total_max),
+        LOG_STR("effect", b->full ? "mail gets 452 and pages carry no addresses"
+                                  : "samples go; when it is full mail gets 452 and pages carry no addresses"),
+        LOG_STR("todo", "raise store.total_max, or shorten the clocks of retention"));
 }
 
 static void look(struct budget *b)
@@ -65,7 +66,8 @@ static void look(struct budget *b)
         return;
     b->ever_looked = true;
     b->looked = now;
-    b->disk_low = b->free_min > 0 && statvfs(b->dir, &vfs) == 0 && (uint64_t)vfs.f_bavail * vfs.f_frsize < b->free_min;
+    b->disk_low =
+        b->free_min > 0 && statvfs(b->dir, &vfs) == 0 && (uint64_t)vfs.f_bavail * vfs.f_frsize < b->free_min;
     if (b->total_max == 0)
         return;
     b->used = store_used(b->dir);

@@ -1,5 +1,5 @@
-/* The first visit of each network: of those who have a visitor of their own it follows from the rows of visitors; the rest
- * is told one by one, for visits of which only the network is known any more. */
+/* The first visit of each network: of those who have a visitor of their own it follows from the rows of
+ * visitors; the rest is told one by one, for visits of which only the network is known any more. */
 #include "evidence_batch.h"
 
 #include <stdlib.h>

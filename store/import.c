@@ -247,9 +247,9 @@ enum trap_err store_import_epoch(struct store_import *i, const struct visit_epoc
 
 enum trap_err store_import_erased(struct store_import *i, enum record_log log, uint64_t upto, uint64_t last)
 {
-    static const struct db_log *const logs[] = { [RECORD_VISIT] = &db_log_visit,
-                                                 [RECORD_HIT] = &db_log_hit,
-                                                 [RECORD_SESSION] = &db_log_session };
+    static const struct db_log *const logs[] = {
+        [RECORD_VISIT] = &db_log_visit, [RECORD_HIT] = &db_log_hit, [RECORD_SESSION] = &db_log_session
+    };
     struct store_db *db = i->db[log == RECORD_VISIT ? IMPORT_VISITS : IMPORT_HITS];
     const uint64_t above = (upto > last ? upto : last) + 1;
     enum trap_err err;

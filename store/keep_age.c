@@ -23,10 +23,11 @@ static const struct rule {
 } rules[] = {
     { STORE_VISITS, ERASURE_CLIENT, sql_visits, "client_done", KEEP_TRUNCATE,
       offsetof(struct conf_keep, visitor_ip), true },
-    { STORE_VISITS, ERASURE_VISIT, sql_visits, "visit_erased", KEEP_VISITS, offsetof(struct conf_keep, visits), true },
+    { STORE_VISITS, ERASURE_VISIT, sql_visits, "visit_erased", KEEP_VISITS,
+      offsetof(struct conf_keep, visits), true },
     { STORE_HITS, ERASURE_HIT, sql_hits, "hit_erased", KEEP_HITS, offsetof(struct conf_keep, hits), true },
-    { STORE_HITS, ERASURE_SESSION, sql_plain, "plain_done", KEEP_SESSIONS, offsetof(struct conf_keep, sessions),
-      false },
+    { STORE_HITS, ERASURE_SESSION, sql_plain, "plain_done", KEEP_SESSIONS,
+      offsetof(struct conf_keep, sessions), false },
     { STORE_HITS, ERASURE_ATTEMPT, sql_attempts, "attempt_done", KEEP_SESSIONS,
       offsetof(struct conf_keep, attempts), true },
 };
@@ -173,7 +174,8 @@ static enum trap_err apply_rule(struct keeping *k, const struct rule *r, wall_t 
 
 static enum trap_err next_range(struct keeping *k)
 {
-    static const char sql[] = "SELECT sender FROM counter WHERE sender > ?1 ORDER BY sender LIMIT 1 OFFSET 200";
+    static const char sql[] =
+        "SELECT sender FROM counter WHERE sender > ?1 ORDER BY sender LIMIT 1 OFFSET 200";
     static const char sql_last[] = "SELECT max(sender) FROM counter WHERE sender > ?1";
     const char *const both[] = { sql, sql_last };
     enum trap_err err = TRAP_ENOENT;
@@ -232,13 +234,15 @@ enum trap_err keep_believe(struct keeping *k, wall_t now, bool *believed_out)
 
     if (err != TRAP_OK)
         return err;
-    *believed_out = since.ms < SPAN_D(KEEP_JUMP_DAYS).ms || mono_diff(mono_now(), k->begun).ms >= SPAN_H(KEEP_DOUBT_H).ms;
+    *believed_out =
+        since.ms < SPAN_D(KEEP_JUMP_DAYS).ms || mono_diff(mono_now(), k->begun).ms >= SPAN_H(KEEP_DOUBT_H).ms;
     if (*believed_out) {
         k->job.mark = "kept_us";
         k->job.mark_seq = (uint64_t)now.us;
         return keep_run(k, KEEP_META);
     }
-    log_error("store.retention.doubt", LOG_STR("file", k->log.db->path), LOG_U64("days", (uint64_t)(since.ms / SPAN_D(1).ms)),
+    log_error("store.retention.doubt", LOG_STR("file", k->log.db->path),
+              LOG_U64("days", (uint64_t)(since.ms / SPAN_D(1).ms)),
               LOG_STR("reason", "so long since the last look, or the clock is wrong"),
               LOG_STR("effect", "nothing is erased by age within a day of the start"));
     return TRAP_OK;

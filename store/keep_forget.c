@@ -83,9 +83,9 @@ static enum trap_err match_session(const struct session_record *s, void *arg)
 /* ---- an address or a prefix: by the index, until nothing is found ---- */
 
 enum list { LIST_VISITS, LIST_HITS, LIST_SESSIONS };
-static const enum keep_op ops[] = { [LIST_VISITS] = KEEP_TRUNCATE,
-                                    [LIST_HITS] = KEEP_HITS,
-                                    [LIST_SESSIONS] = KEEP_SESSIONS };
+static const enum keep_op ops[] = {
+    [LIST_VISITS] = KEEP_TRUNCATE, [LIST_HITS] = KEEP_HITS, [LIST_SESSIONS] = KEEP_SESSIONS
+};
 
 static enum trap_err find_by_prefix(struct keeping *k, enum list list, struct found *f)
 {
@@ -202,6 +202,7 @@ enum trap_err keep_forget(struct keeping *k)
     if (err == TRAP_OK)
         err = keep_end(k, true, "forget_done", o.number);
     if (err == TRAP_OK)
-        log_info("store.forget", LOG_STR("file", store_file_name(k->log.db->file)), LOG_U64("order", o.number));
+        log_info("store.forget", LOG_STR("file", store_file_name(k->log.db->file)),
+                 LOG_U64("order", o.number));
     return err;
 }

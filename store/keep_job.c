@@ -116,7 +116,8 @@ static enum trap_err apply_list(struct keep_job *k)
 static enum trap_err apply_counters(struct keep_job *k)
 {
     static const char sql[] = "DELETE FROM counter WHERE sender > ?1 AND sender <= ?2 AND hour < ?3";
-    static const char sql_subject[] = "DELETE FROM counter WHERE sender BETWEEN ?1 AND ?2 AND length(sender) = ?3";
+    static const char sql_subject[] =
+        "DELETE FROM counter WHERE sender BETWEEN ?1 AND ?2 AND length(sender) = ?3";
     sqlite3_stmt *st = NULL;
     enum trap_err err = db_statement(k->db, k->length == 0 ? sql : sql_subject, &st);
 

@@ -1,7 +1,7 @@
 /* keep_job.h - what takes records out of a log: small jobs among those that write it.
  *
- * Why:     one writer a file, so erasing goes through the same group commit; a job works for KEEP_APPLY_US at most
- *          and says how far it came, so that no "250" and no page waits longer for it.
+ * Why:     one writer a file, so erasing goes through the same group commit; a job works for KEEP_APPLY_US at
+ *          most and says how far it came, so that no "250" and no page waits longer for it.
  * Threads: filled in and waited for by the keeper's thread; apply() on the writer's.
  */
 #ifndef STORE_KEEP_JOB_H
@@ -29,17 +29,17 @@ struct keep_job {
     struct commit_job job; /* first member */
     struct store_db *db;   /* the writer's */
     enum keep_op op;
-    bool forget;           /* KEEP_TRUNCATE: the user agent goes, too */
-    bool changes;          /* KEEP_END: evidence has to be made anew */
+    bool forget;  /* KEEP_TRUNCATE: the user agent goes, too */
+    bool changes; /* KEEP_END: evidence has to be made anew */
     uint64_t seqs[KEEP_LIST];
     size_t n, at, records; /* at: done so far */
     struct erasure erasure;
-    const char *mark;      /* of meta, raised to mark_seq when all of the list is done; NULL: none */
+    const char *mark; /* of meta, raised to mark_seq when all of the list is done; NULL: none */
     uint64_t mark_seq;
     uint8_t low[16], high[16];
     size_t low_n, high_n, length;
     uint32_t before_hour;
-    size_t begun_at;       /* apply() may run twice */
+    size_t begun_at; /* apply() may run twice */
     sem_t done;
 };
 

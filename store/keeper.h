@@ -1,15 +1,16 @@
 /* keeper.h - the thread that takes records out of a log while its daemon writes it: by age, and by order.
  *
- * Age:     the clocks of `retention`, looked at every `every` (0, which no configuration says: never). A clock goes in steps of a twelfth of itself, a week
- *          at most (for that long a record may stay beyond its time): evidence is made anew once a step
- *          (docs/adr/0021).
- * Order:   state_dir/snap/forget (store/forget.h): its number is in meta "forget_done" when it is carried out.
- * Files:   visits.db, and hits.db with samples.db. Reads by a connection of its own, in short transactions; what
- *          goes is taken by jobs of the group commit (keep_job.h).
+ * Age:     the clocks of `retention`, looked at every `every` (0, which no configuration says: never). A
+ *          clock goes in steps of a twelfth of itself, a week at most (for that long a record may stay beyond
+ *          its time): evidence is made anew once a step (docs/adr/0021).
+ * Order:   state_dir/snap/forget (store/forget.h): its number is in meta "forget_done" when it is carried
+ *          out.
+ * Files:   visits.db, and hits.db with samples.db. Reads by a connection of its own, in short transactions;
+ *          what goes is taken by jobs of the group commit (keep_job.h).
  * After a kill: what was begun is on record and is completed by the next start.
- * Clocks:  the time of each look is in meta "kept_us". One that is KEEP_JUMP_DAYS later than the last, a machine that was
- *          off or a clock that is wrong, erases nothing for the first KEEP_DOUBT_H hours: nothing brings erased
- *          records back.
+ * Clocks:  the time of each look is in meta "kept_us". One that is KEEP_JUMP_DAYS later than the last, a
+ *          machine that was off or a clock that is wrong, erases nothing for the first KEEP_DOUBT_H hours:
+ *          nothing brings erased records back.
  * Threads: open and close on any; a thread of its own.
  * Tests:   tests/unit/store/test_keep.c, tests/functional/test_retention.py, test_forget.py
  */
@@ -26,7 +27,8 @@ struct keeper_log {
     struct sample_log *samples; /* NULL: visits.db */
     const struct conf_keep *conf;
 };
-TRAP_NODISCARD enum trap_err keeper_start(const struct keeper_log *log, struct keeper **out, struct err_text *why);
+TRAP_NODISCARD enum trap_err keeper_start(const struct keeper_log *log, struct keeper **out,
+                                          struct err_text *why);
 /* Before commit_stop(). */
 void keeper_stop(struct keeper **k);
 

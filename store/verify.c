@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* By stretches of keys: the rows of the table, each read to its last column, and the entries of each index. */
+/* By stretches of keys: the rows of the table, each read to its last column, and the entries of each
+ * index. */
 struct stretch_rule {
     const char *sum;        /* ?1 < key <= ?2: number of rows, after all of their columns were read */
     const char *indexes[3]; /* the same number, from the index */
@@ -14,27 +15,36 @@ struct stretch_rule {
 };
 
 static const struct stretch_rule visit_rules[] = {
-    { "SELECT count(*), total(length(seq + at_us + recipe + flags + page + coalesce(agent, 0)) + coalesce(length(client), 0)) "
+    { "SELECT count(*), total(length(seq + at_us + recipe + flags + page + coalesce(agent, 0)) + "
+      "coalesce(length(client), 0)) "
       "FROM visit NOT INDEXED WHERE seq > ?1 AND seq <= ?2",
-      { "SELECT count(*) FROM visit INDEXED BY visit_by_client WHERE seq >> 12 = ?2 >> 12 AND client IS NOT NULL "
+      { "SELECT count(*) FROM visit INDEXED BY visit_by_client WHERE seq >> 12 = ?2 >> 12 AND client IS NOT "
+        "NULL "
         "AND seq > ?1 AND seq <= ?2",
         "SELECT count(*) FROM visit NOT INDEXED WHERE seq > ?1 AND seq <= ?2 AND client IS NOT NULL" },
       "SELECT max(seq) FROM visit" },
 };
 static const struct stretch_rule hit_rules[] = {
-    { "SELECT count(*), total(length(at_us + session + flags + size + digest + class) + length(sender) + length(helo) + "
-      "length(reverse_path) + length(address) + length(dsn) + length(rcpt_dsn)) FROM hit NOT INDEXED WHERE seq > ?1 AND seq <= ?2",
-      { "SELECT count(*) FROM hit INDEXED BY hit_by_sender WHERE seq >> 12 = ?2 >> 12 AND seq > ?1 AND seq <= ?2",
-        "SELECT count(*) FROM hit INDEXED BY hit_by_address WHERE seq >> 12 = ?2 >> 12 AND seq > ?1 AND seq <= ?2",
+    { "SELECT count(*), total(length(at_us + session + flags + size + digest + class) + length(sender) + "
+      "length(helo) + "
+      "length(reverse_path) + length(address) + length(dsn) + length(rcpt_dsn)) FROM hit NOT INDEXED WHERE "
+      "seq > ?1 AND seq <= ?2",
+      { "SELECT count(*) FROM hit INDEXED BY hit_by_sender WHERE seq >> 12 = ?2 >> 12 AND seq > ?1 AND seq "
+        "<= ?2",
+        "SELECT count(*) FROM hit INDEXED BY hit_by_address WHERE seq >> 12 = ?2 >> 12 AND seq > ?1 AND seq "
+        "<= ?2",
         "SELECT count(*) FROM hit NOT INDEXED WHERE seq > ?1 AND seq <= ?2" },
       "SELECT max(seq) FROM hit" },
-    { "SELECT count(*), total(length(helo) + length(client) + length(sni)) FROM session NOT INDEXED WHERE seq > ?1 AND seq <= ?2",
-      { "SELECT count(*) FROM session INDEXED BY session_by_client WHERE seq >> 12 = ?2 >> 12 AND seq > ?1 AND seq <= ?2",
+    { "SELECT count(*), total(length(helo) + length(client) + length(sni)) FROM session NOT INDEXED WHERE "
+      "seq > ?1 AND seq <= ?2",
+      { "SELECT count(*) FROM session INDEXED BY session_by_client WHERE seq >> 12 = ?2 >> 12 AND seq > ?1 "
+        "AND seq <= ?2",
         "SELECT count(*) FROM session NOT INDEXED WHERE seq > ?1 AND seq <= ?2" },
       "SELECT max(seq) FROM session" },
 };
 static const struct stretch_rule sample_rules[] = {
-    { "SELECT count(*), total(length(data) + length(sender)) FROM sample NOT INDEXED WHERE hit > ?1 AND hit <= ?2",
+    { "SELECT count(*), total(length(data) + length(sender)) FROM sample NOT INDEXED WHERE hit > ?1 AND hit "
+      "<= ?2",
       { NULL },
       "SELECT max(hit) FROM sample" },
 };
@@ -49,8 +59,9 @@ static const struct {
 
 static enum trap_err damaged(struct store_db *db, const char *what, uint64_t from, struct err_text *why)
 {
-    err_text_set(why, "%s: damaged (%s, records from %llu on); stop the daemons, keep the file and restore a backup", db->path,
-                 what, (unsigned long long)from + 1);
+    err_text_set(
+        why, "%s: damaged (%s, records from %llu on); stop the daemons, keep the file and restore a backup",
+        db->path, what, (unsigned long long)from + 1);
     return TRAP_ECORRUPT;
 }
 
@@ -71,8 +82,8 @@ static enum trap_err number(struct store_db *db, const char *sql, uint64_t after
 }
 
 /* All in one read transaction: the file is written meanwhile. */
-static enum trap_err check_stretch(struct store_db *db, const struct stretch_rule *r, uint64_t after, uint64_t upto,
-                                   struct err_text *why)
+static enum trap_err check_stretch(struct store_db *db, const struct stretch_rule *r, uint64_t after,
+                                   uint64_t upto, struct err_text *why)
 {
     int64_t rows = 0, entries[3] = { 0 };
     size_t n = 0;
@@ -96,8 +107,8 @@ static enum trap_err check_stretch(struct store_db *db, const struct stretch_rul
     return TRAP_OK;
 }
 
-static enum trap_err check_rule(struct store_db *db, const struct stretch_rule *r, const struct store_progress *progress,
-                                struct err_text *why)
+static enum trap_err check_rule(struct store_db *db, const struct stretch_rule *r,
+                                const struct store_progress *progress, struct err_text *why)
 {
     enum { STRETCH = 4096 }; /* that of the indexes */
     int64_t last = 0;
@@ -110,8 +121,8 @@ static enum trap_err check_rule(struct store_db *db, const struct stretch_rule *
     for (uint64_t upto = STRETCH - 1, after = 0; err == TRAP_OK; after = upto, upto += STRETCH) {
         err = check_stretch(db, r, after, upto, why);
         if (progress->tell != NULL && (upto >> 12) % 16 == 0)
-            progress->tell(store_file_name(db->file), upto < (uint64_t)last ? upto : (uint64_t)last, (uint64_t)last,
-                           progress->arg);
+            progress->tell(store_file_name(db->file), upto < (uint64_t)last ? upto : (uint64_t)last,
+                           (uint64_t)last, progress->arg);
         if (upto >= (uint64_t)last)
             break;
     }
@@ -147,7 +158,8 @@ static int first_row(void *arg, int columns, char **values, char **names)
     return 0;
 }
 
-static enum trap_err check_full(struct store_db *db, const struct store_progress *progress, struct err_text *why)
+static enum trap_err check_full(struct store_db *db, const struct store_progress *progress,
+                                struct err_text *why)
 {
     enum { STEPS = 1000000 };
     struct full f = { .progress = progress, .db = db };
@@ -165,8 +177,8 @@ static enum trap_err check_full(struct store_db *db, const struct store_progress
     return damaged(db, rc == SQLITE_OK ? f.found.text : db_error_text(db), 0, why);
 }
 
-enum trap_err store_verify(const char *dir, enum store_file f, bool full, const struct store_progress *progress,
-                           struct err_text *why)
+enum trap_err store_verify(const char *dir, enum store_file f, bool full,
+                           const struct store_progress *progress, struct err_text *why)
 {
     struct store_db *db = NULL;
     enum trap_err err = store_open(dir, f, STORE_READ, &db, why);

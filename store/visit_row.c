@@ -69,7 +69,8 @@ enum trap_err visit_client_get(struct bytes blob, struct visit *v)
     return ip_get(bytes_of(whole, blob.n == 3 ? 4 : 16), &v->client) == TRAP_OK ? TRAP_OK : TRAP_ECORRUPT;
 }
 
-enum trap_err visit_row_insert(struct store_db *db, struct visit_texts *t, uint64_t seq, const struct visit *v)
+enum trap_err visit_row_insert(struct store_db *db, struct visit_texts *t, uint64_t seq,
+                               const struct visit *v)
 {
     sqlite3_stmt *st = NULL;
     int64_t page = 0, agent = 0;

@@ -43,7 +43,8 @@ static enum trap_err digest_file(const char *path, struct backup_file *out, stru
     return TRAP_OK;
 }
 
-enum trap_err backup_manifest_add(struct backup_manifest *m, const char *dir, const char *name, struct err_text *why)
+enum trap_err backup_manifest_add(struct backup_manifest *m, const char *dir, const char *name,
+                                  struct err_text *why)
 {
     struct backup_file *f = &m->file[m->n];
     char path[PATH_TEXT_MAX];
@@ -71,7 +72,8 @@ enum trap_err backup_manifest_write(const struct backup_manifest *m, const char 
     if (m->keys != 0)
         buf_addf(&text, "keys %llu\n", (unsigned long long)m->keys);
     for (size_t i = 0; i < m->n; i++)
-        buf_addf(&text, "file %s %llu %s\n", m->file[i].sha256, (unsigned long long)m->file[i].bytes, m->file[i].name);
+        buf_addf(&text, "file %s %llu %s\n", m->file[i].sha256, (unsigned long long)m->file[i].bytes,
+                 m->file[i].name);
     buf_add_str(&text, "end\n");
     if (err == TRAP_OK)
         err = text.err;
@@ -171,7 +173,8 @@ enum trap_err backup_manifest_check(const struct backup_manifest *m, const char 
         if (err != TRAP_OK)
             return err;
         if (found.bytes != m->file[i].bytes || strcmp(found.sha256, m->file[i].sha256) != 0) {
-            err_text_set(why, "%s: is not the file that was copied (see MANIFEST); take another backup", path);
+            err_text_set(why, "%s: is not the file that was copied (see MANIFEST); take another backup",
+                         path);
             return TRAP_ECORRUPT;
         }
     }

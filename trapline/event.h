@@ -1,9 +1,10 @@
 /* event.h - a log as lines of JSON: one record a line (docs/events.md).
  *
- * Why:     tests, replays and moves have a log with its own clock; the same table reads and writes it, so that what
- *          is written reads back as the same record.
+ * Why:     tests, replays and moves have a log with its own clock; the same table reads and writes it, so
+ *          that what is written reads back as the same record.
  * Rule:    a field that is zero or empty is left out. Bytes that are no UTF-8 are {"hex": "..."}.
- * Owns:    struct event borrows from its document (reading) or from the record (writing); event_end() releases.
+ * Owns:    struct event borrows from its document (reading) or from the record (writing); event_end()
+ *          releases.
  * Threads: one.
  * Tests:   tests/functional/test_events.py
  */
@@ -16,7 +17,15 @@
 #include <store/import.h>
 
 enum event_kind {
-    EVENT_VISIT, EVENT_EPOCH, EVENT_HIT, EVENT_SESSION, EVENT_COUNTER, EVENT_ACT, EVENT_ERASED, EVENT_ERASURE, EVENT_KINDS
+    EVENT_VISIT,
+    EVENT_EPOCH,
+    EVENT_HIT,
+    EVENT_SESSION,
+    EVENT_COUNTER,
+    EVENT_ACT,
+    EVENT_ERASED,
+    EVENT_ERASURE,
+    EVENT_KINDS
 };
 
 /* Sequences of a log that are not there any more, as in store_import_erased(). */
@@ -66,13 +75,25 @@ void event_end(struct event *e);
 /* ---- the table ---- */
 
 enum event_type {
-    EVENT_U8, EVENT_U16, EVENT_U32, EVENT_U64,
-    EVENT_MS,         /* U32; UINT32_MAX: left out */
-    EVENT_HEX64,      /* as text: JSON has no unsigned 64 bits */
-    EVENT_TIME, EVENT_IP, EVENT_KEY, EVENT_BYTES,
-    EVENT_CLASS,      /* enum rcpt_class: "minted", "recycled+catchall" */
-    EVENT_ACT_KIND, EVENT_LOG, EVENT_ERASURE_KIND,
-    EVENT_VISIT_FLAGS, EVENT_HIT_FLAGS, EVENT_RECIPE, EVENT_RCPTS, EVENT_AUTHS
+    EVENT_U8,
+    EVENT_U16,
+    EVENT_U32,
+    EVENT_U64,
+    EVENT_MS,    /* U32; UINT32_MAX: left out */
+    EVENT_HEX64, /* as text: JSON has no unsigned 64 bits */
+    EVENT_TIME,
+    EVENT_IP,
+    EVENT_KEY,
+    EVENT_BYTES,
+    EVENT_CLASS, /* enum rcpt_class: "minted", "recycled+catchall" */
+    EVENT_ACT_KIND,
+    EVENT_LOG,
+    EVENT_ERASURE_KIND,
+    EVENT_VISIT_FLAGS,
+    EVENT_HIT_FLAGS,
+    EVENT_RECIPE,
+    EVENT_RCPTS,
+    EVENT_AUTHS
 };
 struct event_field {
     const char *name; /* NULL ends the list */

@@ -1,7 +1,7 @@
 /* event_dump.c - `trapline dump --events`: the logs as lines of JSON, while the daemons run.
  *
- * Order:   epochs and visits, messages, sessions, counter rows, acts, then what was erased. The end of the mail is
- *          noted before the visits are read: no message of the dump is newer than them.
+ * Order:   epochs and visits, messages, sessions, counter rows, acts, then what was erased. The end of the
+ *          mail is noted before the visits are read: no message of the dump is newer than them.
  */
 #include "event_dump.h"
 
@@ -122,7 +122,8 @@ static enum trap_err walk(struct dumper *d, enum record_log log, uint64_t bound)
     return err;
 }
 
-static enum trap_err erased(struct dumper *d, struct store_db *db, enum record_log log, uint64_t upto, uint64_t last)
+static enum trap_err erased(struct dumper *d, struct store_db *db, enum record_log log, uint64_t upto,
+                            uint64_t last)
 {
     const struct event_erased record = { (uint8_t)log, upto, upto == 0 ? 0 : last };
     enum trap_err err = TRAP_OK;
@@ -175,7 +176,8 @@ int event_dump(struct home *h, wall_t as_of)
     enum trap_err err;
 
     buf_init(&d.line, LINE_MAX_BYTES);
-    printf("{\"trapline-events\":1,\"node\":%u,\"as_of\":\"%s\"}\n", h->config->node_id, wall_text(as_of, text));
+    printf("{\"trapline-events\":1,\"node\":%u,\"as_of\":\"%s\"}\n", h->config->node_id,
+           wall_text(as_of, text));
     err = dump_all(&d);
     buf_free(&d.line);
     free(d.epochs);

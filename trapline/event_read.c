@@ -30,10 +30,11 @@ static bool whole(const json_t *v, uint64_t max, uint64_t *out)
 
 static bool read_number(struct reading *r, enum event_type type, const json_t *v, void *at)
 {
-    static const uint64_t max[] = {
-        [EVENT_U8] = UINT8_MAX, [EVENT_U16] = UINT16_MAX, [EVENT_U32] = UINT32_MAX, [EVENT_U64] = INT64_MAX,
-        [EVENT_MS] = UINT32_MAX
-    };
+    static const uint64_t max[] = { [EVENT_U8] = UINT8_MAX,
+                                    [EVENT_U16] = UINT16_MAX,
+                                    [EVENT_U32] = UINT32_MAX,
+                                    [EVENT_U64] = INT64_MAX,
+                                    [EVENT_MS] = UINT32_MAX };
     uint64_t n = 0;
 
     (void)r;
@@ -287,12 +288,15 @@ static bool read_auths(struct reading *r, enum event_type type, const json_t *v,
 /* ---- records ---- */
 
 static read_fn *const readers[] = {
-    [EVENT_U8] = read_number,         [EVENT_U16] = read_number,         [EVENT_U32] = read_number,
-    [EVENT_U64] = read_number,        [EVENT_MS] = read_number,          [EVENT_HEX64] = read_hex64,
-    [EVENT_TIME] = read_time,         [EVENT_IP] = read_ip,              [EVENT_KEY] = read_key,
-    [EVENT_BYTES] = read_bytes,       [EVENT_CLASS] = read_class,        [EVENT_ACT_KIND] = read_name,
-    [EVENT_LOG] = read_name,          [EVENT_ERASURE_KIND] = read_name,  [EVENT_VISIT_FLAGS] = read_flags,
-    [EVENT_HIT_FLAGS] = read_flags,   [EVENT_RECIPE] = read_recipe,      [EVENT_RCPTS] = read_rcpts,
+    [EVENT_U8] = read_number,         [EVENT_U16] = read_number,
+    [EVENT_U32] = read_number,        [EVENT_U64] = read_number,
+    [EVENT_MS] = read_number,         [EVENT_HEX64] = read_hex64,
+    [EVENT_TIME] = read_time,         [EVENT_IP] = read_ip,
+    [EVENT_KEY] = read_key,           [EVENT_BYTES] = read_bytes,
+    [EVENT_CLASS] = read_class,       [EVENT_ACT_KIND] = read_name,
+    [EVENT_LOG] = read_name,          [EVENT_ERASURE_KIND] = read_name,
+    [EVENT_VISIT_FLAGS] = read_flags, [EVENT_HIT_FLAGS] = read_flags,
+    [EVENT_RECIPE] = read_recipe,     [EVENT_RCPTS] = read_rcpts,
     [EVENT_AUTHS] = read_auths,
 };
 
@@ -394,7 +398,8 @@ enum trap_err event_read(struct bytes line, struct event *e, struct err_text *wh
         return TRAP_EINVAL;
     }
     if (!is_complete(e)) {
-        err_text_set(why, "%s: a field is missing, such as \"at\"; docs/events.md", event_forms[e->kind].name);
+        err_text_set(why, "%s: a field is missing, such as \"at\"; docs/events.md",
+                     event_forms[e->kind].name);
         return TRAP_EINVAL;
     }
     return TRAP_OK;

@@ -3,9 +3,9 @@
 
 #include <stddef.h>
 
-#define FIELD(name_, type_, base, member)                                           \
-    {                                                                               \
-        .name = (name_), .type = (type_), .offset = offsetof(struct base, member)   \
+#define FIELD(name_, type_, base, member)                                         \
+    {                                                                             \
+        .name = (name_), .type = (type_), .offset = offsetof(struct base, member) \
     }
 
 static const struct event_field visit_fields[] = {
@@ -82,12 +82,9 @@ const struct event_field event_auth_fields[] = {
     { .name = NULL },
 };
 static const struct event_field counter_fields[] = {
-    FIELD("sender", EVENT_KEY, counter_row, sender),
-    FIELD("hour", EVENT_U32, counter_row, hour),
-    FIELD("count", EVENT_U64, counter_row, count),
-    FIELD("first", EVENT_TIME, counter_row, first),
-    FIELD("last", EVENT_TIME, counter_row, last),
-    { .name = NULL },
+    FIELD("sender", EVENT_KEY, counter_row, sender), FIELD("hour", EVENT_U32, counter_row, hour),
+    FIELD("count", EVENT_U64, counter_row, count),   FIELD("first", EVENT_TIME, counter_row, first),
+    FIELD("last", EVENT_TIME, counter_row, last),    { .name = NULL },
 };
 static const struct event_field act_fields[] = {
     FIELD("seq", EVENT_U64, act, seq),
@@ -117,10 +114,14 @@ static const struct event_field erasure_fields[] = {
 };
 
 const struct event_form event_forms[EVENT_KINDS] = {
-    [EVENT_VISIT] = { "visit", visit_fields },       [EVENT_EPOCH] = { "epoch", epoch_fields },
-    [EVENT_HIT] = { "hit", hit_fields },             [EVENT_SESSION] = { "session", session_fields },
-    [EVENT_COUNTER] = { "counter", counter_fields }, [EVENT_ACT] = { "act", act_fields },
-    [EVENT_ERASED] = { "erased", erased_fields },    [EVENT_ERASURE] = { "erasure", erasure_fields },
+    [EVENT_VISIT] = { "visit", visit_fields },
+    [EVENT_EPOCH] = { "epoch", epoch_fields },
+    [EVENT_HIT] = { "hit", hit_fields },
+    [EVENT_SESSION] = { "session", session_fields },
+    [EVENT_COUNTER] = { "counter", counter_fields },
+    [EVENT_ACT] = { "act", act_fields },
+    [EVENT_ERASED] = { "erased", erased_fields },
+    [EVENT_ERASURE] = { "erasure", erasure_fields },
 };
 
 const char *event_flag_name(enum event_type type, uint32_t flag)

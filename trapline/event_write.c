@@ -33,7 +33,8 @@ static json_t *flags_json(enum event_type type, uint32_t flags)
         const char *name = event_flag_name(type, 1u << bit);
 
         if ((flags & 1u << bit) != 0)
-            json_array_append_new(list, name != NULL ? json_string(name) : json_integer((json_int_t)1 << bit));
+            json_array_append_new(list,
+                                  name != NULL ? json_string(name) : json_integer((json_int_t)1 << bit));
     }
     return list;
 }

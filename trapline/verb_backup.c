@@ -1,5 +1,5 @@
-/* verb_backup.c - `trapline backup DIR` and `trapline verify`: a copy of the store while the daemons run, and whether
- * a store or a copy is whole. */
+/* verb_backup.c - `trapline backup DIR` and `trapline verify`: a copy of the store while the daemons run, and
+ * whether a store or a copy is whole. */
 #include "backup_manifest.h"
 #include "home.h"
 #include "progress.h"
@@ -23,7 +23,8 @@ static void tell(const char *file, uint64_t done, uint64_t total, void *arg)
     if (total == 0)
         fprintf(stderr, "\r\033[K%s: %llu", file, (unsigned long long)done);
     else
-        fprintf(stderr, "\r\033[K%s: %llu of %llu records", file, (unsigned long long)done, (unsigned long long)total);
+        fprintf(stderr, "\r\033[K%s: %llu of %llu records", file, (unsigned long long)done,
+                (unsigned long long)total);
 }
 
 const struct store_progress progress_on_terminal = { .tell = tell };
@@ -146,14 +147,17 @@ int verb_backup(struct cli *cli)
         b.bytes += b.manifest.file[i].bytes;
     config_free(&config);
     if (err != TRAP_OK)
-        return b.begun ? cli_fail(daemon_exit_code(err), "backup: %s; %s is not complete: remove it", why.text, b.dir)
+        return b.begun ? cli_fail(daemon_exit_code(err), "backup: %s; %s is not complete: remove it",
+                                  why.text, b.dir)
                        : cli_fail(daemon_exit_code(err), "backup: %s", why.text);
     if (cli->json)
-        return cli_json(json_pack("{s:s, s:I, s:I, s:I, s:b}", "dir", b.dir, "files", (json_int_t)b.manifest.n, "bytes",
-                                  (json_int_t)b.bytes, "ms", (json_int_t)mono_diff(mono_now(), begun).ms, "keys", keys));
+        return cli_json(json_pack("{s:s, s:I, s:I, s:I, s:b}", "dir", b.dir, "files",
+                                  (json_int_t)b.manifest.n, "bytes", (json_int_t)b.bytes, "ms",
+                                  (json_int_t)mono_diff(mono_now(), begun).ms, "keys", keys));
     printf("%s: %zu files, %llu bytes.\n", b.dir, b.manifest.n, (unsigned long long)b.bytes);
     if (!keys)
-        puts("Keys are not in it: `trapline keys export` makes a sealed copy, --keys puts them there as they are.");
+        puts("Keys are not in it: `trapline keys export` makes a sealed copy, --keys puts them there as they "
+             "are.");
     return 0;
 }
 
@@ -188,8 +192,8 @@ static int verify_store(const struct config *config, bool full, bool json)
         const json_int_t ms = (json_int_t)mono_diff(mono_now(), begun).ms;
 
         progress_end();
-        json_array_append_new(files, json_pack("{s:s, s:b, s:I}", "file", store_file_name((enum store_file)f), "whole",
-                                               err == TRAP_OK, "ms", ms));
+        json_array_append_new(files, json_pack("{s:s, s:b, s:I}", "file", store_file_name((enum store_file)f),
+                                               "whole", err == TRAP_OK, "ms", ms));
         if (err != TRAP_OK)
             code = cli_fail(daemon_exit_code(err), "verify: %s", why.text);
         else if (!json)

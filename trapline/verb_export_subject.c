@@ -1,6 +1,7 @@
 /* verb_export_subject.c - `trapline export-subject SUBJECT`: all that is on record of one, for itself.
  *
- * Left out without --operator: what would tell a trap (recipients, our own addresses, pages of bait, samples) and who acted.
+ * Left out without --operator: what would tell a trap (recipients, our own addresses, pages of bait, samples)
+ * and who acted.
  */
 #include "event.h"
 #include "home.h"
@@ -40,7 +41,8 @@ static struct bytes domain_of(struct bytes address)
 }
 
 /* hidden: fields that a subject is not told; ends with NULL. */
-static enum trap_err add(struct subject *s, enum event_kind kind, const void *record, const char *const hidden[])
+static enum trap_err add(struct subject *s, enum event_kind kind, const void *record,
+                         const char *const hidden[])
 {
     json_t *o = event_json(kind, record);
 
@@ -72,7 +74,8 @@ static enum trap_err on_hit(const struct hit *h, void *arg)
     if (!is_in(s, h->sender) && !names(s, h->helo) && !names(s, domain_of(h->reverse_path)))
         return TRAP_OK;
     err = add(s, EVENT_HIT, h, hidden);
-    if (err == TRAP_OK && s->home->samples != NULL && sample_get(s->home->samples, h->seq, &sample) == TRAP_OK) {
+    if (err == TRAP_OK && s->home->samples != NULL &&
+        sample_get(s->home->samples, h->seq, &sample) == TRAP_OK) {
         json_t *o = json_array_get(s->list, json_array_size(s->list) - 1);
 
         json_object_set_new(o, "sample", s->whole ? json_bytes(buf_bytes(&sample.data)) : json_true());
@@ -83,7 +86,8 @@ static enum trap_err on_hit(const struct hit *h, void *arg)
 
 static enum trap_err on_session(const struct session_record *r, void *arg)
 {
-    static const char *const hidden[] = { "local", "port", "seq", "session", "attempt_class", "attempt_address", NULL };
+    static const char *const hidden[] = { "local",           "port", "seq", "session", "attempt_class",
+                                          "attempt_address", NULL };
     struct subject *s = arg;
     bool wanted = is_in(s, r->client) || names(s, r->helo) || names(s, r->sni);
 
@@ -107,7 +111,8 @@ static bool act_is_about(const struct subject *s, struct bytes text)
 
     if (s->order.is_domain)
         return names(s, bytes_skip(text, colon < text.n ? colon + 1 : 0));
-    if (prefix_parse(text, &p) != TRAP_OK && (colon == text.n || prefix_parse(bytes_skip(text, colon + 1), &p) != TRAP_OK))
+    if (prefix_parse(text, &p) != TRAP_OK &&
+        (colon == text.n || prefix_parse(bytes_skip(text, colon + 1), &p) != TRAP_OK))
         return false;
     return prefix_covers(s->order.prefix, p) || prefix_covers(p, s->order.prefix);
 }
@@ -128,9 +133,9 @@ static enum trap_err on_published(const struct published_change *c, void *arg)
 {
     static const char *const kinds[] = { "?", "added", "removed", "saved" };
     struct subject *s = arg;
-    json_t *o = json_pack("{s:o, s:o, s:s, s:o, s:I}", "zone", json_bytes(c->zone), "prefix", json_prefix(c->prefix), "what",
-                          kinds[c->kind <= PUBLISHED_SAVED ? c->kind : 0], "reason", json_bytes(c->reason), "serial",
-                          (json_int_t)c->serial);
+    json_t *o = json_pack("{s:o, s:o, s:s, s:o, s:I}", "zone", json_bytes(c->zone), "prefix",
+                          json_prefix(c->prefix), "what", kinds[c->kind <= PUBLISHED_SAVED ? c->kind : 0],
+                          "reason", json_bytes(c->reason), "serial", (json_int_t)c->serial);
 
     json_object_set_new(o, "until", json_wall(c->until));
     return json_array_append_new(s->list, o) == 0 ? TRAP_OK : TRAP_ENOMEM;
@@ -139,7 +144,8 @@ static enum trap_err on_published(const struct published_change *c, void *arg)
 /* ---- logs ---- */
 
 enum part { PART_VISITS, PART_MESSAGES, PART_SESSIONS, PART_COUNTED, PART_ACTS, PART_PUBLISHED, PARTS };
-static const char *const part_names[PARTS] = { "visits", "messages", "sessions", "counted", "acts", "published" };
+static const char *const part_names[PARTS] = { "visits",  "messages", "sessions",
+                                               "counted", "acts",     "published" };
 
 static enum trap_err page(struct subject *s, enum part part, uint64_t after, uint64_t *last_out)
 {
@@ -191,7 +197,8 @@ int verb_export_subject(struct cli *cli)
     if (code != 0)
         return code;
     if (forget_subject(bytes_str(cli->argv[0]), &s.order) != TRAP_OK)
-        return cli_fail(EXIT_USAGE, "export-subject: \"%s\" is no address, prefix or domain", cli_text(bytes_str(cli->argv[0])));
+        return cli_fail(EXIT_USAGE, "export-subject: \"%s\" is no address, prefix or domain",
+                        cli_text(bytes_str(cli->argv[0])));
     code = home_open(cli, HOME_LOGS | HOME_PUBLISHED | HOME_SAMPLES, &h);
     if (code != 0)
         return code;

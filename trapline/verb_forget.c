@@ -1,4 +1,5 @@
-/* verb_forget.c - `trapline forget SUBJECT`: an order to the daemons that own the files, carried out here where none runs.
+/* verb_forget.c - `trapline forget SUBJECT`: an order to the daemons that own the files, carried out here
+ * where none runs.
  *
  * Cut off: the order is a file and stays; the daemons go on with it, and the next `forget` finishes it first.
  */
@@ -69,7 +70,9 @@ static enum trap_err carry_out(struct forget *f, struct err_text *why)
             break;
         err = stand_in(f, visits, mail, why);
         if (err == TRAP_OK && mono_now().ms > until.ms) {
-            err_text_set(why, "%s has not carried it out within %d s; see its log. The order stays, and is carried out when it can be",
+            err_text_set(why,
+                         "%s has not carried it out within %d s; see its log. The order stays, and is "
+                         "carried out when it can be",
                          visits ? "trapsmtp" : "trapweb", WAIT_S);
             err = TRAP_EBUSY;
         }
@@ -81,15 +84,17 @@ static enum trap_err carry_out(struct forget *f, struct err_text *why)
     return err;
 }
 
-/* A keyed hash in place of the subject: whoever asks about one can be told that it was forgotten, and nobody can read
- * whom. */
+/* A keyed hash in place of the subject: whoever asks about one can be told that it was forgotten, and nobody
+ * can read whom. */
 static enum trap_err put_on_record(struct forget *f, const char *why_text, struct err_text *why)
 {
     const struct hash_key key = keyed_purpose(f->home->keys.master, "forget");
     char text[FORGET_SUBJECT_MAX], subject[32], number[24];
     struct store_db *acts = NULL;
     struct buf detail;
-    struct act act = { .kind = ACT_FORGET, .at = wall_now(), .who = home_operator(), .why = bytes_str(why_text) };
+    struct act act = {
+        .kind = ACT_FORGET, .at = wall_now(), .who = home_operator(), .why = bytes_str(why_text)
+    };
     enum trap_err err = store_open(f->home->config->state_dir, STORE_ACTS, STORE_WRITE, &acts, why);
 
     (void)snprintf(subject, sizeof(subject), "hash:%016" PRIx64,
@@ -110,8 +115,8 @@ static enum trap_err put_on_record(struct forget *f, const char *why_text, struc
     return err;
 }
 
-/* Evidence: trapexport makes it anew when it sees that files have changed; without it all is cleared, and made when it
- * starts. */
+/* Evidence: trapexport makes it anew when it sees that files have changed; without it all is cleared, and
+ * made when it starts. */
 static enum trap_err clear_evidence(struct forget *f, bool *made_out, struct err_text *why)
 {
     const mono_t until = mono_add(mono_now(), SPAN_S(WAIT_S / 5));
@@ -155,9 +160,12 @@ static enum trap_err forget(struct forget *f, const char *why_text, bool *made_o
 static int check_subject(const char *word, struct forget_order *o)
 {
     if (forget_subject(bytes_str(word), o) != TRAP_OK)
-        return cli_fail(EXIT_USAGE, "forget: \"%s\" is no address, prefix or domain", cli_text(bytes_str(word)));
+        return cli_fail(EXIT_USAGE, "forget: \"%s\" is no address, prefix or domain",
+                        cli_text(bytes_str(word)));
     if (!o->is_domain && o->prefix.len < (ip_is_v4(o->prefix.ip) ? WIDEST_V4 : WIDEST_V6))
-        return cli_fail(EXIT_USAGE, "forget: nothing wider than /16 (IPv4) or /32 (IPv6); what is old goes by `retention`");
+        return cli_fail(
+            EXIT_USAGE,
+            "forget: nothing wider than /16 (IPv4) or /32 (IPv6); what is old goes by `retention`");
     return 0;
 }
 
@@ -188,12 +196,16 @@ static enum trap_err finish_older(struct forget *f, struct err_text *why)
 static int report(const struct forget *f, bool made, bool json)
 {
     if (json)
-        return cli_json(json_pack("{s:I, s:I, s:I, s:b}", "visits", (json_int_t)f->visits, "mail", (json_int_t)f->mail,
-                                  "lookups", (json_int_t)f->lookups, "evidence", made));
-    printf("Forgotten: %" PRIu64 " visits keep their network alone; %" PRIu64 " messages, sessions and counts are erased, "
-           "%" PRIu64 " look-ups.\n%s\nBackups, mail to postmaster and the record of what was published are not touched.\n",
-           f->visits, f->mail, f->lookups,
-           made ? "Evidence was made anew." : "Evidence is made anew by trapexport; until then there may be none.");
+        return cli_json(json_pack("{s:I, s:I, s:I, s:b}", "visits", (json_int_t)f->visits, "mail",
+                                  (json_int_t)f->mail, "lookups", (json_int_t)f->lookups, "evidence", made));
+    printf(
+        "Forgotten: %" PRIu64 " visits keep their network alone; %" PRIu64
+        " messages, sessions and counts are erased, "
+        "%" PRIu64
+        " look-ups.\n%s\nBackups, mail to postmaster and the record of what was published are not touched.\n",
+        f->visits, f->mail, f->lookups,
+        made ? "Evidence was made anew."
+             : "Evidence is made anew by trapexport; until then there may be none.");
     return 0;
 }
 
@@ -222,7 +234,8 @@ int verb_forget(struct cli *cli)
         err = finish_older(&f, &why);
     if (err == TRAP_OK)
         err = forget(&f, why_text, &made, &why);
-    code = err == TRAP_OK ? report(&f, made, cli->json) : cli_fail(daemon_exit_code(err), "forget: %s", why.text);
+    code = err == TRAP_OK ? report(&f, made, cli->json)
+                          : cli_fail(daemon_exit_code(err), "forget: %s", why.text);
     if (fd != -1)
         file_unlock(fd);
     home_close(&h);

@@ -1,4 +1,5 @@
-/* verb_import.c - `trapline import --events FILE`: a log with its own clock into an installation that does not run. */
+/* verb_import.c - `trapline import --events FILE`: a log with its own clock into an installation that does
+ * not run. */
 #include "event.h"
 #include "home.h"
 
@@ -37,7 +38,8 @@ static enum trap_err open_mint(struct home *h, struct err_text *why)
     return err == TRAP_OK ? mint_new(&h->keys, &h->mint) : err;
 }
 
-static enum trap_err mint_one(struct import *i, const struct event_mint *m, struct buf *out, struct err_text *why)
+static enum trap_err mint_one(struct import *i, const struct event_mint *m, struct buf *out,
+                              struct err_text *why)
 {
     struct visit v;
     enum trap_err err = store_import_find(i->store, m->visit, &v);
@@ -97,7 +99,8 @@ static enum trap_err put(struct import *i, struct event *e, struct err_text *why
         i->acts = true;
         return store_import_act(i->store, &e->u.act);
     case EVENT_ERASED:
-        return store_import_erased(i->store, (enum record_log)e->u.erased.log, e->u.erased.upto, e->u.erased.last);
+        return store_import_erased(i->store, (enum record_log)e->u.erased.log, e->u.erased.upto,
+                                   e->u.erased.last);
     case EVENT_ERASURE:
         return store_import_erasure(i->store, (enum record_log)e->u.erasure.log, &e->u.erasure.erasure);
     case EVENT_KINDS:
@@ -130,7 +133,8 @@ static enum trap_err take_line(struct import *i, struct bytes line, struct err_t
     struct event e;
     enum trap_err err = event_read(line, &e, why);
 
-    if (err != TRAP_OK && i->line == 1 && e.doc != NULL && json_object_get(e.doc, "trapline-events") != NULL) {
+    if (err != TRAP_OK && i->line == 1 && e.doc != NULL &&
+        json_object_get(e.doc, "trapline-events") != NULL) {
         err = check_head(i, e.doc, why);
     } else if (err == TRAP_OK) {
         err_text_set(why, "%s: %s", event_forms[e.kind].name,
@@ -150,7 +154,8 @@ static enum trap_err take_file(struct import *i, FILE *in, struct err_text *why)
     enum trap_err err = TRAP_OK;
 
     while (err == TRAP_OK && (n = getline(&line, &room, in)) != -1) {
-        const struct bytes text = bytes_trim(bytes_take(bytes_of(line, (size_t)n), (size_t)n - (line[n - 1] == '\n')));
+        const struct bytes text =
+            bytes_trim(bytes_take(bytes_of(line, (size_t)n), (size_t)n - (line[n - 1] == '\n')));
 
         i->line++;
         if (text.n > LINE_BYTES_MAX) {
@@ -204,14 +209,15 @@ static int import(struct home *h, const char *path, FILE *in, bool json)
     enum trap_err err = store_import_open(h->config->state_dir, &i.store, &why), closed;
 
     if (err == TRAP_EBUSY)
-        return cli_fail(EXIT_TEMPFAIL, "a daemon runs on %s: stop it first (%s)", h->config->state_dir, why.text);
+        return cli_fail(EXIT_TEMPFAIL, "a daemon runs on %s: stop it first (%s)", h->config->state_dir,
+                        why.text);
     if (err != TRAP_OK)
         return cli_fail_err(err, &why);
     err = take_file(&i, in, &why);
     closed = store_import_close(&i.store, true, &closing);
     if (err != TRAP_OK)
-        return cli_fail(daemon_exit_code(err), "%s:%" PRIu64 ": %s; what stands before it was imported", path, i.line,
-                        why.text);
+        return cli_fail(daemon_exit_code(err), "%s:%" PRIu64 ": %s; what stands before it was imported", path,
+                        i.line, why.text);
     if (closed != TRAP_OK)
         return cli_fail_err(closed, &closing);
     err = make_snapshots(&i, &why);

@@ -1,9 +1,9 @@
 /* verb_restore.c - `trapline restore DIR`: a backup becomes the store of an installation that has none.
  *
- * Order:   all of it is made ready in state_dir/restore.tmp, the mint's epoch included; then each file gets its name,
- *          visits.db last. Cut off before that no daemon starts, and the next restore begins again.
- * Epochs:  since the backup the node may have shown addresses that the backup does not know. So the mint goes on above
- *          every epoch that it can have reached with its daily budget.
+ * Order:   all of it is made ready in state_dir/restore.tmp, the mint's epoch included; then each file gets
+ *          its name, visits.db last. Cut off before that no daemon starts, and the next restore begins again.
+ * Epochs:  since the backup the node may have shown addresses that the backup does not know. So the mint goes
+ *          on above every epoch that it can have reached with its daily budget.
  */
 #include "backup_manifest.h"
 #include "home.h"
@@ -50,8 +50,11 @@ static enum trap_err clear(struct restore *r, struct err_text *why)
             continue;
         config_state_path(r->config, name, path);
         if (!cut_off) {
-            err_text_set(why, "%s: is there already; restore into an installation without a store (stop its daemons and move "
-                              "its *.db files away)", path);
+            err_text_set(why,
+                         "%s: is there already; restore into an installation without a store (stop its "
+                         "daemons and move "
+                         "its *.db files away)",
+                         path);
             return TRAP_EEXIST;
         }
         (void)unlink(path);
@@ -122,13 +125,19 @@ static enum trap_err bring_keys(const struct restore *r, struct err_text *why)
             err = bring(r, r->config->state_dir, name, why);
     }
     if (err == TRAP_OK && !is_there(r, "keys/master.key")) {
-        err_text_set(why, "%s/keys/master.key: not there; put the keys of the installation back first (`trapline keys import`): "
-                          "without them every address it has shown is lost", r->config->state_dir);
+        err_text_set(why,
+                     "%s/keys/master.key: not there; put the keys of the installation back first (`trapline "
+                     "keys import`): "
+                     "without them every address it has shown is lost",
+                     r->config->state_dir);
         err = TRAP_ENOENT;
     }
     if (err == TRAP_OK && r->manifest.keys != 0 && backup_keys_sign(r->config) != r->manifest.keys) {
-        err_text_set(why, "%s/keys/master.key: not the key of this backup, whose addresses would be lost; move keys/ away and "
-                          "put those of the installation back (`trapline keys import`)", r->config->state_dir);
+        err_text_set(why,
+                     "%s/keys/master.key: not the key of this backup, whose addresses would be lost; move "
+                     "keys/ away and "
+                     "put those of the installation back (`trapline keys import`)",
+                     r->config->state_dir);
         err = TRAP_EEXIST;
     }
     return err;
@@ -266,7 +275,8 @@ int verb_restore(struct cli *cli)
     if (err != TRAP_OK)
         return cli_fail(daemon_exit_code(err), "restore: %s", why.text);
     if (cli->json)
-        return cli_json(json_pack("{s:s, s:I}", "made", wall_text(r.manifest.made, made), "epoch", (json_int_t)r.epoch));
+        return cli_json(
+            json_pack("{s:s, s:I}", "made", wall_text(r.manifest.made, made), "epoch", (json_int_t)r.epoch));
     printf("Restored as of %s. The mint goes on with epoch %u: no address is shown twice.\n"
            "What came after the backup is not on record. trapexport makes the evidence when it starts.\n",
            wall_text(r.manifest.made, made), r.epoch);

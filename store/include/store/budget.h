@@ -1,9 +1,10 @@
 /* budget.h - how much room all databases of a state directory take, and whether there is room for more.
  *
- * Size:    of each file without its unused pages, and of its WAL: what erasing gives back counts at once, though the
- *          file keeps its length.
- * Full:    with total_max reached, or less free disk than free_min, a log takes no record (TRAP_EFULL: 452, pages without
- *          addresses). From nine tenths of total_max on an error is logged, once an hour, and samples make room.
+ * Size:    of each file without its unused pages, and of its WAL: what erasing gives back counts at once,
+ *          though the file keeps its length.
+ * Full:    with total_max reached, or less free disk than free_min, a log takes no record (TRAP_EFULL: 452,
+ *          pages without addresses). From nine tenths of total_max on an error is logged, once an hour, and
+ *          samples make room.
  * Cost:    looked at once a second at most.
  * Threads: one per struct budget.
  * Tests:   tests/functional/test_budget.py, tests/unit/store/test_commit_disk.c
@@ -15,7 +16,7 @@
 #include <store/file.h>
 
 struct budget {
-    const char *dir; /* borrowed */
+    const char *dir;              /* borrowed */
     uint64_t total_max, free_min; /* 0: no limit */
     mono_t looked, told;
     uint64_t used;

@@ -13,22 +13,22 @@
 #include <store/file.h>
 
 enum erasure_kind {
-    ERASURE_CLIENT = 1,  /* visits: the client is its network from then on */
+    ERASURE_CLIENT = 1, /* visits: the client is its network from then on */
     ERASURE_VISIT = 2,
     ERASURE_HIT = 3,
     ERASURE_SESSION = 4, /* without a trap */
     ERASURE_ATTEMPT = 5, /* sessions with a trap */
     ERASURE_COUNTER = 6,
-    ERASURE_FORGET = 7   /* by order: one subject */
+    ERASURE_FORGET = 7 /* by order: one subject */
 };
 const char *erasure_kind_name(uint8_t kind);
 
 struct erasure {
     uint64_t id;
     uint8_t kind;
-    uint64_t upto;  /* highest sequence; 0: single records */
-    wall_t before;  /* records older than that; 0: by order */
-    wall_t at;      /* begun */
+    uint64_t upto; /* highest sequence; 0: single records */
+    wall_t before; /* records older than that; 0: by order */
+    wall_t at;     /* begun */
     uint64_t records;
 };
 typedef enum trap_err erasure_fn(const struct erasure *e, void *arg);

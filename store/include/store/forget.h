@@ -1,14 +1,14 @@
 /* forget.h - the order to erase one subject, for the daemons that own the logs: state_dir/snap/forget.
  *
- * Form:    text: `trapline-forget 1`, then one line `<number> <subject>`. Replaced as a whole, removed by who gave
- *          it. Numbers rise.
- * Subject: an address (an IPv6 address stands for its /64), a prefix, or a domain. Of an address or prefix: visits
- *          keep its /24 or /48 alone and lose the user agent; messages, sessions, counter rows and samples go. Of a
- *          domain: messages whose reverse-path or HELO names it or a name under it, sessions whose HELO, server name
- *          or log-in names it, and the samples of those messages.
- * Done:    each file says in its meta the number that it has carried out, durable, in the transaction of the last
- *          erasure.
- * Threads: any. Tests: tests/unit/store/test_keep.c, tests/functional/test_forget.py
+ * Form:    text: `trapline-forget 1`, then one line `<number> <subject>`. Replaced as a whole, removed by who
+ *          gave it. Numbers rise.
+ * Subject: an address (an IPv6 address stands for its /64), a prefix, or a domain. Of an address or prefix:
+ *          visits keep its /24 or /48 alone and lose the user agent; messages, sessions, counter rows and
+ *          samples go. Of a domain: messages whose reverse-path or HELO names it or a name under it, sessions
+ *          whose HELO, server name or log-in names it, and the samples of those messages.
+ * Done:    each file says in its meta the number that it has carried out, durable, in the transaction of the
+ *          last erasure.
+ * Threads: any. Tests: tests/unit/store/test_forget.c, test_keep.c, tests/functional/test_forget.py
  */
 #ifndef STORE_FORGET_H
 #define STORE_FORGET_H
@@ -18,7 +18,7 @@
 
 enum { FORGET_SUBJECT_MAX = 320 };
 struct forget_order {
-    uint64_t number;  /* 0: none */
+    uint64_t number; /* 0: none */
     bool is_domain;
     struct prefix prefix;
     char domain[FORGET_SUBJECT_MAX]; /* lower case */

@@ -2,8 +2,8 @@
  * uses.
  *
  * Why:     tests, replays and moves: a log with its own clock (docs/events.md).
- * Rule:    each log takes its records in rising sequence, above what it holds; seq 0 is the next one. A visit's
- *          epoch and serial follow from its sequence and the epochs, as in the file.
+ * Rule:    each log takes its records in rising sequence, above what it holds; seq 0 is the next one. A
+ *          visit's epoch and serial follow from its sequence and the epochs, as in the file.
  * Durable: after store_import_close(); until then in large transactions. After a failure what was committed
  *          stays.
  * Errors:  TRAP_EBUSY a daemon runs; TRAP_EINVAL a sequence or an epoch that is not above the last.
@@ -18,7 +18,8 @@
 
 struct store_import;
 /* Takes the locks of visits.db and hits.db. */
-TRAP_NODISCARD enum trap_err store_import_open(const char *dir, struct store_import **out, struct err_text *why);
+TRAP_NODISCARD enum trap_err store_import_open(const char *dir, struct store_import **out,
+                                               struct err_text *why);
 /* Commits when commit is true, else leaves what is not committed; gives back the locks. */
 TRAP_NODISCARD enum trap_err store_import_close(struct store_import **i, bool commit, struct err_text *why);
 uint8_t store_import_node(const struct store_import *i);
@@ -31,7 +32,8 @@ TRAP_NODISCARD enum trap_err store_import_counter(struct store_import *i, const 
 TRAP_NODISCARD enum trap_err store_import_act(struct store_import *i, const struct act *a);
 /* first_seq 0: the next visit is its first. Announces it (epochs.h). */
 TRAP_NODISCARD enum trap_err store_import_epoch(struct store_import *i, const struct visit_epoch *e);
-/* Sequences up to `upto` were given and are not there; the highest that was ever given is `last` (0: unknown). */
+/* Sequences up to `upto` were given and are not there; the highest that was ever given is `last` (0:
+ * unknown). */
 TRAP_NODISCARD enum trap_err store_import_erased(struct store_import *i, enum record_log log, uint64_t upto,
                                                  uint64_t last);
 TRAP_NODISCARD enum trap_err store_import_erasure(struct store_import *i, enum record_log log,

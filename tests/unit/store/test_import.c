@@ -24,11 +24,9 @@ static void close_import(struct store_import *i)
 
 static struct visit visit_at(uint64_t seq, int64_t us)
 {
-    return (struct visit){ .seq = seq,
-                           .at = { us },
-                           .client = ip_v4(81, 2, 69, 160),
-                           .page = BYTES("/p"),
-                           .recipe = 1 };
+    return (struct visit){
+        .seq = seq, .at = { us }, .client = ip_v4(81, 2, 69, 160), .page = BYTES("/p"), .recipe = 1
+    };
 }
 
 static const struct hit_rcpt rcpt = { .klass = RCPT_PRISTINE, .address = BYTES_INIT("sales@shop.example") };
@@ -47,9 +45,9 @@ static void test_sequences(void **state)
         enum trap_err err;
         uint64_t got;
     } cases[] = {
-        { 0, TRAP_OK, 1 },          { 0, TRAP_OK, 2 },   { 2, TRAP_EINVAL, 0 },
-        { 9, TRAP_OK, 9 },          { 0, TRAP_OK, 10 },  { UINT64_MAX, TRAP_EINVAL, 0 },
-        { 1, TRAP_EINVAL, 0 },      { 11, TRAP_OK, 11 },
+        { 0, TRAP_OK, 1 },     { 0, TRAP_OK, 2 },   { 2, TRAP_EINVAL, 0 },
+        { 9, TRAP_OK, 9 },     { 0, TRAP_OK, 10 },  { UINT64_MAX, TRAP_EINVAL, 0 },
+        { 1, TRAP_EINVAL, 0 }, { 11, TRAP_OK, 11 },
     };
     struct scratch s;
     struct store_import *i;
@@ -60,7 +58,9 @@ static void test_sequences(void **state)
     assert_int_equal(store_import_node(i), 7);
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
         struct visit v = visit_at(cases[k].seq, 1000 + (int64_t)k);
-        struct hit h = { .seq = cases[k].seq, .at = { 5 }, .sender = v.client, .rcpts = &rcpt, .rcpt_count = 1 };
+        struct hit h = {
+            .seq = cases[k].seq, .at = { 5 }, .sender = v.client, .rcpts = &rcpt, .rcpt_count = 1
+        };
         struct session_record r = { .seq = cases[k].seq, .at = { 5 }, .client = v.client };
         const struct act a = { .seq = cases[k].seq, .at = { 5 }, .kind = ACT_ALLOW };
 
@@ -89,9 +89,7 @@ static void test_epochs(void **state)
         { { 1, 1, { 77 } }, TRAP_OK },     /* that of the new file */
         { { 1, 2, { 77 } }, TRAP_EINVAL }, /* another beginning */
         { { 2, 1, { 77 } }, TRAP_EINVAL }, /* would take a visit that is there */
-        { { 2, 0, { 78 } }, TRAP_OK },
-        { { 5, 40, { 79 } }, TRAP_OK },
-        { { 4, 50, { 80 } }, TRAP_EINVAL },
+        { { 2, 0, { 78 } }, TRAP_OK },     { { 5, 40, { 79 } }, TRAP_OK }, { { 4, 50, { 80 } }, TRAP_EINVAL },
     };
     struct mint_window *window = calloc(1, sizeof *window);
     struct visit v = visit_at(0, 5), got = { .seq = 0 };
