@@ -31,7 +31,7 @@ def crowd(build):
                 c.close()
             assert greeted(t), f"{n}: {t.log()}"
             daemon.terminate()
-            assert daemon.wait(20) == 0, f"{n}: {t.log()}"
+            assert daemon.wait(60) == 0, f"{n}: {t.log()}"
     print(f"crowd: {n} daemons")
 
 
@@ -71,7 +71,7 @@ def until_listening(t, faults):
         taken.bind(("127.0.0.1", t.smtp_port))
         taken.listen()
         faults.arm(ALLOC, ALL)
-        assert start(t, faults).wait(20) == 69, t.log()
+        assert start(t, faults).wait(60) == 69, t.log()
         return faults.disarm()[0]
 
 
@@ -90,7 +90,7 @@ def start_up(build):
             if daemon.poll() is None:
                 _, failed = faults.disarm()
                 daemon.terminate()
-                assert daemon.wait(20) == 0, (n, t.log())
+                assert daemon.wait(60) == 0, (n, t.log())
             ended[daemon.returncode] += 1
             assert daemon.returncode == 0 or 64 <= daemon.returncode <= 78, f"allocation {n}: exit {daemon.returncode}\n{t.log()}"
             assert daemon.returncode == 0 or t.log().strip(), f"allocation {n}: no reason given"

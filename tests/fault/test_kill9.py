@@ -21,7 +21,7 @@ def kill(t, processes):
     for p in processes:
         p.send_signal(signal.SIGKILL)
     for p in processes:
-        p.wait(20)
+        p.wait(60)
         t.processes.remove(p)
 
 

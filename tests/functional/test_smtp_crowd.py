@@ -155,7 +155,7 @@ def test_stop_between_dot_and_reply(build):
             daemon.send_signal(signal.SIGTERM)
             assert s.reply()[0] == 250
             assert s.reply()[0] in (421, 0)
-        assert daemon.wait(20) == 0, inst.log()
+        assert daemon.wait(60) == 0, inst.log()
         inst.processes.remove(daemon)
         inst.start("trapsmtp")
         assert hits(inst) == 1
