@@ -14,7 +14,8 @@ enum {
     NODE_HEAD = 12,
     CHILD = 4,         /* bytes of a page number in front of an inner cell */
     SLACK = PAGE / 10, /* left free in leaves */
-    HEADER_PAGES = 28
+    HEADER_PAGES = 28,
+    LOCK_PAGE = 0x40000000 / PAGE + 1 /* holds the bytes that SQLite locks: never used (section 1.7) */
 };
 enum { TYPE_INDEX_NODE = 2, TYPE_TABLE_NODE = 5, TYPE_INDEX_LEAF = 10, TYPE_TABLE_LEAF = 13 };
 
@@ -146,18 +147,27 @@ static void write_waiting(struct bulk_file *f)
     f->waiting_n = 0;
 }
 
+static void put_page(struct bulk_file *f, const uint8_t page[PAGE])
+{
+    if (f->waiting_n == WAITING_PAGES)
+        write_waiting(f);
+    memcpy(f->waiting + f->waiting_n++ * PAGE, page, PAGE);
+    f->pages++;
+}
+
 /* Returns its number. */
 static uint32_t add_page(struct bulk_file *f, const uint8_t page[PAGE])
 {
+    static const uint8_t nothing[PAGE];
     uint32_t number;
 
     TRAP_BUG_ON(pthread_mutex_lock(&f->lock) != 0);
-    if (f->waiting_n == WAITING_PAGES)
-        write_waiting(f);
-    if (f->pages == UINT32_MAX - 1)
+    if (f->pages >= UINT32_MAX - 2)
         fail(f, TRAP_EFULL);
-    memcpy(f->waiting + f->waiting_n++ * PAGE, page, PAGE);
-    number = ++f->pages;
+    if (f->pages + 1 == LOCK_PAGE)
+        put_page(f, nothing);
+    put_page(f, page);
+    number = f->pages;
     TRAP_BUG_ON(pthread_mutex_unlock(&f->lock) != 0);
     return number;
 }

@@ -2,10 +2,12 @@
 
 Only this machine's loopback is used; every load is bounded in count or time. Without words all areas are measured; a word is an area or a row.
 """
+import json
 import os
 import pathlib
 import re
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -101,17 +103,36 @@ def rbldnsd_load(d):
         p.wait(10)
 
 
+def fold_rows(label, hits, rounds, live_target):
+    """As many visits as hits, a tenth as many senders. Returns CPU s a hit of a rebuild."""
+    with Installation(BUILD) as t:
+        bench_program("bench_generate", t.dir, hits, seconds=3600)
+        sizes = {name: (t.dir / f"{name}.db").stat().st_size / hits for name in ("visits", "hits")}
+        rates, cpu = [], []
+        for _ in range(rounds):
+            before = os.times()
+            r = json.loads(t.run("rebuild", "--json", timeout=1800).stdout)
+            after = os.times()
+            rates.append(r["hits"] * 1000 / r["ms"])
+            cpu.append((after.children_user + after.children_system - before.children_user - before.children_system) / hits)
+        report(f"fold.rebuild{label}", rates, [], " hits/s", target=200000,
+               more=f", {hits} hits and visits, CPU {statistics.median(cpu) * 1e6:.2f} us a hit, load {os.getloadavg()[0]:.1f}")
+        live = bench_program("bench_live", t.conf, 1000, 9, seconds=1800)
+        report(f"fold.live{label}", [float(live["both_ms"])], [], " ms", higher_is_better=False, target=live_target,
+               more=f", 1000 new hits: fold {live['fold_ms']} ms, listings {live['list_ms']} ms, CPU {live['cpu_ms']} ms; "
+                    f"everybody judged anew {live['whole_ms']} ms, {live['listed']} listed")
+        report(f"fold.bytes.visit{label}", [sizes["visits"]], [], " bytes", higher_is_better=False, target=80)
+        report(f"fold.bytes.hit{label}", [sizes["hits"]], [], " bytes", higher_is_better=False, target=220)
+        return statistics.median(cpu)
+
+
 @row("fold.rebuild", "fold")
 def _(rounds):
-    def rebuild(hits):
-        with Installation(BUILD) as t:
-            bench_program("bench_generate", t.dir, hits)
-            rates = []
-            for _ in range(rounds):
-                r = t.json("rebuild")
-                rates.append(r["hits"] * 1000 / r["ms"])
-            return rates
-    report("fold.rebuild", rebuild(int(os.environ.get("BENCH_HITS", "1000000"))), [], " hits/s", target=200000)
+    """10 M of each take half an hour, most of it to make them: only with BENCH_LONG=1."""
+    small = fold_rows("", int(os.environ.get("BENCH_HITS", "1000000")), rounds, 100)
+    if os.environ.get("BENCH_LONG"):
+        large = fold_rows(".10m", 10000000, min(rounds, 3), 100)
+        report("fold.growth", [large / small], [], " x the CPU time a hit at 1 M", higher_is_better=False, target=2.0)
 
 
 def main():

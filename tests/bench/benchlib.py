@@ -71,9 +71,9 @@ def bounded(command, seconds=300):
     return out.decode()
 
 
-def bench_program(name, *words):
+def bench_program(name, *words, seconds=900):
     """A program of tests/bench does the work and prints its numbers."""
-    return dict(re.findall(r"(\w+)=([\d.]+)", bounded([str(BUILD / "tests" / "bench" / name), *map(str, words)], 900)))
+    return dict(re.findall(r"(\w+)=([\d.]+)", bounded([str(BUILD / "tests" / "bench" / name), *map(str, words)], seconds)))
 
 
 @contextlib.contextmanager

@@ -86,13 +86,23 @@ static void check_rows(sqlite3 *db, uint64_t count)
     (void)sqlite3_finalize(b);
 }
 
-static void try_count(const struct scratch *s, uint64_t count)
+static void fill(const char *path, const uint32_t root[2], uint64_t count, off_t size)
 {
-    char path[PATH_TEXT_MAX];
     struct bulk_file f;
-    uint32_t root[2];
+    const int fd = open(path, O_RDWR | O_CLOEXEC);
+
+    assert_int_not_equal(fd, -1);
+    if (size > 0)
+        assert_int_equal(ftruncate(fd, size), 0);
+    assert_int_equal(bulk_file_begin(&f, fd), TRAP_OK);
+    add_rows(&f, root, count);
+    assert_int_equal(bulk_file_end(&f), TRAP_OK);
+    (void)close(fd);
+}
+
+static void make_empty(const struct scratch *s, char path[PATH_TEXT_MAX], uint32_t root[2])
+{
     sqlite3 *db;
-    int fd;
 
     (void)unlink(scratch_path(s, "bulk.db", path));
     db = open_file(path);
@@ -100,12 +110,35 @@ static void try_count(const struct scratch *s, uint64_t count)
     root[0] = (uint32_t)ask(db, "SELECT rootpage FROM sqlite_schema WHERE name = 'a'");
     root[1] = (uint32_t)ask(db, "SELECT rootpage FROM sqlite_schema WHERE name = 'b'");
     (void)sqlite3_close(db);
-    fd = open(path, O_RDWR | O_CLOEXEC);
-    assert_int_not_equal(fd, -1);
-    assert_int_equal(bulk_file_begin(&f, fd), TRAP_OK);
-    add_rows(&f, root, count);
-    assert_int_equal(bulk_file_end(&f), TRAP_OK);
-    (void)close(fd);
+}
+
+/* The page at 1 GiB holds SQLite's locks. (What lies before it here is a hole.) */
+static void test_lock_page(void **state)
+{
+    char path[PATH_TEXT_MAX];
+    struct scratch s;
+    uint32_t root[2];
+
+    (void)state;
+    scratch_begin(&s, false);
+    for (off_t before = 1; before < 40; before += 6) {
+        make_empty(&s, path, root);
+        fill(path, root, 3000, ((off_t)1 << 30) - before * 4096);
+        sqlite3 *db = open_file(path);
+        check_rows(db, 3000);
+        (void)sqlite3_close(db);
+    }
+    scratch_end(&s);
+}
+
+static void try_count(const struct scratch *s, uint64_t count)
+{
+    char path[PATH_TEXT_MAX];
+    uint32_t root[2];
+    sqlite3 *db;
+
+    make_empty(s, path, root);
+    fill(path, root, count, 0);
     db = open_file(path);
     (void)ask(db, "PRAGMA integrity_check");
     assert_int_equal(ask(db, "SELECT count(*) FROM a"), count);
@@ -139,7 +172,7 @@ static void test_any_count(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_any_count) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_any_count), cmocka_unit_test(test_lock_page) };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
