@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
-enum { LOOK_MS = 1000, TELL_MS = 3600000, HEADER_FREE_PAGES = 36 };
+enum { TELL_MS = 3600000, HEADER_FREE_PAGES = 36 };
 
 void budget_init(struct budget *b, const char *dir, const struct conf_store *conf)
 {
@@ -62,7 +62,7 @@ static void look(struct budget *b)
 
     if (b->total_max == 0 && b->free_min == 0)
         return;
-    if (b->ever_looked && mono_diff(now, b->looked).ms < LOOK_MS)
+    if (b->ever_looked && mono_diff(now, b->looked).ms < BUDGET_LOOK_MS)
         return;
     b->ever_looked = true;
     b->looked = now;

@@ -244,7 +244,20 @@ static enum trap_err remove_some(struct sample_file *f, const char *sql, int64_t
 
 enum trap_err sample_file_shrink(struct sample_file *f)
 {
-    return remove_oldest(f);
+    uint64_t used = 0, goal;
+    enum trap_err err = pages_used(f, &used);
+
+    goal = used - used / 8;
+    while (err == TRAP_OK) {
+        err = remove_oldest(f);
+        if (err == TRAP_OK)
+            err = pages_used(f, &used);
+        if (err == TRAP_OK && used <= goal)
+            break;
+    }
+    /* What is in the WAL is room that is taken, and what it frees is not free yet. */
+    (void)restart_wal(f, SQLITE_CHECKPOINT_TRUNCATE);
+    return err == TRAP_ENOENT ? TRAP_OK : err;
 }
 
 enum trap_err sample_file_erase(struct sample_file *f, wall_t before, const uint64_t *hits, size_t n)

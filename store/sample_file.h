@@ -53,7 +53,7 @@ TRAP_NODISCARD enum trap_err sample_file_put(struct sample_file *f, const struct
                                              enum sample_fate *fate_out);
 /* Samples older than `before`, and those of the hits. */
 TRAP_NODISCARD enum trap_err sample_file_erase(struct sample_file *f, wall_t before, const uint64_t *hits, size_t n);
-/* The oldest few; TRAP_ENOENT: there are none. */
+/* The oldest, an eighth of the pages; all where there are few. The WAL is empty behind it, if nobody reads. */
 TRAP_NODISCARD enum trap_err sample_file_shrink(struct sample_file *f);
 void sample_file_close(struct sample_file *f);
 

@@ -42,6 +42,7 @@ static void forget(struct memory *m, uint64_t v)
 struct sample_log {
     struct sample_file file; /* its thread alone, after open */
     struct budget budget;    /* so */
+    mono_t made_room;        /* so: budget.looked of the last time */
     struct mpsc queue;
     pthread_t thread;
     bool running;
@@ -192,11 +193,8 @@ static enum trap_err put(struct sample_log *s, const struct sample_job *job)
     enum sample_fate fate = SAMPLE_HAS_NO_ROOM;
     enum trap_err err = TRAP_OK;
 
-    /* The log wins: near the end of what all databases may take, samples make room for it. */
     if (!budget_is_near(&s->budget))
         err = sample_file_put(&s->file, &row, &fate);
-    else if ((err = sample_file_shrink(&s->file)) == TRAP_ENOENT)
-        err = TRAP_OK;
 
     if (err == TRAP_OK && (fate == SAMPLE_KEPT || fate == SAMPLE_KNOWN)) {
         remember_digest(s, job->digest, header_only);
@@ -232,22 +230,42 @@ static enum trap_err write_list(struct sample_log *s, struct mpsc_node *list)
     return err;
 }
 
+/* The log wins: near the end of what all databases may take, samples make room for it, whether a new one comes
+ * or not. Once for each time that the budget was looked at. */
+static enum trap_err make_room(struct sample_log *s)
+{
+    if (!budget_is_near(&s->budget) || s->budget.looked.ms == s->made_room.ms)
+        return TRAP_OK;
+    s->made_room = s->budget.looked;
+    return sample_file_shrink(&s->file);
+}
+
+static mono_t next_look(const struct sample_log *s)
+{
+    return s->budget.total_max == 0 ? MPSC_FOREVER : (mono_t){ mono_now().ms + BUDGET_LOOK_MS };
+}
+
 static void *sample_main(void *arg)
 {
     struct sample_log *s = arg;
     struct mpsc_node *list = NULL;
     size_t count = 0;
     bool failing = false;
-    enum trap_err err = sample_file_fit(&s->file);
+    enum trap_err err = sample_file_fit(&s->file), got;
 
     do {
         if (err != TRAP_OK && !failing)
             log_warning("store.samples.failed", LOG_STR("result", err_name(err)),
                         LOG_STR("error", db_error_text(s->file.db)));
         failing = err != TRAP_OK;
-        if (mpsc_drain_wait(&s->queue, MPSC_FOREVER, &list, &count) != TRAP_OK)
+        got = mpsc_drain_wait(&s->queue, next_look(s), &list, &count);
+        if (got == TRAP_ECLOSED)
             return NULL;
-        err = write_list(s, list);
+        if (got == TRAP_OK)
+            err = write_list(s, list);
+        got = make_room(s);
+        if (err == TRAP_OK)
+            err = got;
     } while (true);
 }
 

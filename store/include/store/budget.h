@@ -15,6 +15,8 @@
 #include <base/time.h>
 #include <store/file.h>
 
+enum { BUDGET_LOOK_MS = 1000 };
+
 struct budget {
     const char *dir;              /* borrowed */
     uint64_t total_max, free_min; /* 0: no limit */
