@@ -19,6 +19,7 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz"
 SMTP = "commands_max = 100000000 errors_max = 100000000 session_max = 1h hits_per_sender_hour = 0"
 CONFIG = """trap_domain "stat.test" {{ class = "pristine" unknown = "reject" }}
 trap_domain "open.test" {{ class = "recycled" }}
+trap_domain "keep.test" {{ class = "minted" unknown = "reject" reserved = {{{reserved}}} }}
 trap_file = "{file}"
 """
 
@@ -44,7 +45,7 @@ def guessed(address, rng):
     return local[:-1] + str((int(local[-1]) + rng.randrange(1, 10)) % 10) + "@" + domain
 
 
-def kinds(inst, rng, static, conditioned):
+def kinds(inst, rng, static, conditioned, reserved):
     real = minted(inst)
     return {
         "minted": (real, b"250"),
@@ -54,6 +55,7 @@ def kinds(inst, rng, static, conditioned):
         "conditioned": (conditioned, b"550"),
         "no static": ([name(rng) + "@stat.test" for _ in range(NAMES)], b"550"),
         "catch-all": ([name(rng) + "@open.test" for _ in range(NAMES)], b"250"),
+        "reserved": ([n + "@keep.test" for n in reserved], b"550"),
     }
 
 
@@ -104,16 +106,17 @@ def main(build):
     rng = random.Random()
     with Installation(build, smtp=SMTP, trap_domains=("mint.test",)) as inst:
         static = [name(rng) + "@stat.test" for _ in range(NAMES)]
+        reserved = [name(rng) for _ in range(NAMES)]
         file = inst.dir / "traps.txt"
         file.write_text("".join(f"{a} pristine\n" for a in static))
-        inst.conf.write_text(inst.conf.read_text() + CONFIG.format(file=file))
+        inst.conf.write_text(inst.conf.read_text() + CONFIG.format(file=file, reserved=", ".join(f'"{n}"' for n in reserved)))
         conditioned = [name(rng) + "@stat.test" for _ in range(NAMES)]
         file = inst.top / "conditioned"
         file.write_text("".join(f"{a} recycled\n" for a in conditioned))
         inst.run("trap", "import", str(file), "--condition", "30d")
         inst.start("trapweb")
         inst.start("trapsmtp")
-        pools = kinds(inst, rng, static, conditioned)
+        pools = kinds(inst, rng, static, conditioned, reserved)
         with inst.smtp() as s:
             sock = s.sock
             for _ in range(TRIES):
