@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-enum { GATHER_US = 2000 };
+enum { GATHER_US = 1000 };
 
 struct hit_log {
     struct store_db *db;
