@@ -53,6 +53,7 @@ int verb_policy(struct cli *cli);
 int verb_postmaster(struct cli *cli);
 int verb_rebuild(struct cli *cli);
 int verb_replay(struct cli *cli);
+int verb_report(struct cli *cli);
 int verb_restore(struct cli *cli);
 int verb_revoke(struct cli *cli);
 int verb_run(struct cli *cli);

@@ -128,6 +128,14 @@ const struct verb verbs[] = {
       "Whom the never-list, an `allow`, the guard or the crawlers' ranges keep off the zones now: by which entry, since "
       "when.\n",
       verb_saves },
+    { "report", "IP --from ADDRESS --to ADDRESS [--json]", "A report about a listed sender, for an abuse desk.",
+      "A message on standard output (RFC 5965, with XARF v4 inside) for your mail program. Only about who is on a "
+      "published zone for mail\n"
+      "of his own. It names the sender, since when it is listed, how many messages count and the day of the newest one, "
+      "and nothing that could\ntell a trap. The same listing has the same id each time. --json: the XARF document "
+      "alone.\n\n"
+      "    trapline report 203.0.113.9 --from abuse@example.org --to abuse@isp.example | sendmail -t\n",
+      verb_report },
     { "policy", "list | show NAME [--json]", "The listing policies, in plain words.",
       "`show`: what the rule asks for, as it is published; NAME is a policy block or a preset. --json: its numbers.\n",
       verb_policy },
