@@ -43,25 +43,49 @@ enum trap_err seqlist_read(struct store_db *db, sqlite3_stmt *st, uint32_t limit
     return give(&list, append_rows(db, st, limit, &list, &room), out);
 }
 
+/* From stretch *s_io - 1 downwards, as many as a read transaction has time for. */
+static enum trap_err some_stretches(struct store_db *db, const struct seqlist_query *q, uint64_t oldest,
+                                    uint64_t *s_io, uint32_t limit, struct seqlist *list, size_t *room)
+{
+    struct db_walk walk;
+    sqlite3_stmt *st = NULL;
+    enum trap_err err = db_statement(db, q->sql, &st);
+
+    if (err != TRAP_OK)
+        return err;
+    q->bind(st, q->arg);
+    db_walk_begin(&walk);
+    while (*s_io > oldest && list->n < limit && err == TRAP_OK) {
+        (*s_io)--;
+        db_bind_int(st, 1, (int64_t)*s_io);
+        db_bind_int(st, 2, (int64_t)(limit - list->n));
+        err = append_rows(db, st, limit, list, room);
+        if (db_walk_is_due(&walk))
+            break;
+    }
+    return err;
+}
+
 enum trap_err seqlist_newest(struct store_db *db, const struct seqlist_query *q, uint32_t limit,
                              struct seqlist *out)
 {
     struct seqlist list = { NULL, 0 };
     size_t room = 0;
     const uint64_t oldest = (q->erased + 1) >> SEQLIST_STRETCH_BITS;
+    uint64_t s = (q->last >> SEQLIST_STRETCH_BITS) + 1;
+    /* A log of ten million records has 2,400 stretches: to take the locks for each costs more than to look. */
+    const bool own = sqlite3_get_autocommit(db->sq) != 0;
     enum trap_err err = TRAP_OK;
 
-    for (uint64_t s = (q->last >> SEQLIST_STRETCH_BITS) + 1;
-         s-- > oldest && list.n < limit && err == TRAP_OK;) {
-        sqlite3_stmt *st = NULL;
+    while (s > oldest && list.n < limit && err == TRAP_OK) {
+        err = own ? db_exec(db, "BEGIN") : TRAP_OK;
+        if (err == TRAP_OK)
+            err = some_stretches(db, q, oldest, &s, limit, &list, &room);
+        if (own && sqlite3_get_autocommit(db->sq) == 0) {
+            const enum trap_err ended = db_exec(db, "COMMIT");
 
-        err = db_statement(db, q->sql, &st);
-        if (err != TRAP_OK)
-            break;
-        db_bind_int(st, 1, (int64_t)s);
-        db_bind_int(st, 2, (int64_t)(limit - list.n));
-        q->bind(st, q->arg);
-        err = append_rows(db, st, limit, &list, &room);
+            err = err == TRAP_OK ? ended : err;
+        }
     }
     return give(&list, err, out);
 }

@@ -18,8 +18,8 @@ TRAP_NODISCARD enum trap_err seqlist_read(struct store_db *db, sqlite3_stmt *st,
 
 /* The same over the stretches of 4,096 sequences by which the indexes of visits and hits are cut, newest
  * stretch first.
- * The statement: ?1 = the stretch, ?2 = the limit, the rest bound by `bind`. Each stretch is a read
- * transaction of its own. */
+ * The statement: ?1 = the stretch, ?2 = the limit, the rest bound by `bind`. A read transaction lasts
+ * DB_READ_MS at most. */
 enum { SEQLIST_STRETCH_BITS = 12 };
 typedef void seqlist_bind_fn(sqlite3_stmt *st, const void *arg);
 struct seqlist_query {
