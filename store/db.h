@@ -34,6 +34,7 @@ struct store_db {
     uint8_t node;
     bool remove_on_close; /* a private copy */
     struct changes_watch *changes; /* derived.db: NULL, or whose rows changed */
+    struct store_db *filter; /* of a log: NULL, or derived.db with its log_filter; borrowed */
     int lock_fd;
     struct {
         void *v; /* struct visit_epoch */

@@ -493,7 +493,7 @@ enum trap_err derived_clear(struct store_db *db)
     watch_all(db);
     err = db_exec(
         db,
-        "DELETE FROM mark; DELETE FROM evidence; DELETE FROM link; DELETE FROM visitor; DELETE FROM network;"
-        "DELETE FROM pending; DELETE FROM meta WHERE name = 'newest_us'");
+        "DELETE FROM mark; DELETE FROM evidence; DELETE FROM link; DELETE FROM visitor; DELETE FROM network; "
+        "DELETE FROM log_filter; DELETE FROM pending; DELETE FROM meta WHERE name = 'newest_us'");
     return end_transaction(db, err);
 }

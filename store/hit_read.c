@@ -228,6 +228,7 @@ static enum trap_err by_index(struct store_db *db, struct seqlist_query *query, 
     limit = limit < DB_READ_ROWS_MAX ? limit : DB_READ_ROWS_MAX;
     if (err == TRAP_OK)
         err = seqlist_newest(db, query, limit, &list);
+    stretch_set_free(&query->maybe);
     return err == TRAP_OK ? give_list(db, &list, fn, arg) : err;
 }
 
@@ -235,8 +236,9 @@ enum trap_err hit_by_sender(struct store_db *db, struct prefix p, uint32_t limit
 {
     const struct db_range range = db_range_of(p);
     struct seqlist_query query = { .sql = sql_by_sender, .bind = seqlist_bind_range, .arg = &range };
+    const enum trap_err err = stretch_set_of_range(db, FILTER_HIT_SENDER, &range, &query.maybe);
 
-    return by_index(db, &query, limit, fn, arg);
+    return err != TRAP_OK ? err : by_index(db, &query, limit, fn, arg);
 }
 
 struct rcpt_filter {
@@ -265,8 +267,9 @@ enum trap_err hit_by_rcpt(struct store_db *db, struct bytes address, uint32_t li
     const int64_t key = hit_address_key(address);
     struct seqlist_query query = { .sql = sql_by_rcpt, .bind = bind_key, .arg = &key };
     struct rcpt_filter filter = { address, fn, arg };
+    const enum trap_err err = stretch_set_of_key(db, FILTER_HIT_ADDRESS, key, &query.maybe);
 
-    return by_index(db, &query, limit, give_if_named, &filter);
+    return err != TRAP_OK ? err : by_index(db, &query, limit, give_if_named, &filter);
 }
 
 enum trap_err hit_bounds(struct store_db *db, uint64_t *last_out, uint64_t *erased_out)

@@ -57,6 +57,8 @@ static enum trap_err some_stretches(struct store_db *db, const struct seqlist_qu
     db_walk_begin(&walk);
     while (*s_io > oldest && list->n < limit && err == TRAP_OK) {
         (*s_io)--;
+        if (!stretch_may_have(&q->maybe, *s_io))
+            continue;
         db_bind_int(st, 1, (int64_t)*s_io);
         db_bind_int(st, 2, (int64_t)(limit - list->n));
         err = append_rows(db, st, limit, list, room);

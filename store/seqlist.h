@@ -6,7 +6,7 @@
 #ifndef STORE_SEQLIST_H
 #define STORE_SEQLIST_H
 
-#include "db.h"
+#include "log_filter_read.h"
 
 struct seqlist {
     uint64_t *v; /* the caller frees it */
@@ -25,6 +25,7 @@ typedef void seqlist_bind_fn(sqlite3_stmt *st, const void *arg);
 struct seqlist_query {
     const char *sql;
     uint64_t last, erased; /* sequences from erased + 1 to last */
+    struct stretch_set maybe; /* the caller frees it */
     seqlist_bind_fn *bind;
     const void *arg;
 };

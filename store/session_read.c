@@ -180,7 +180,10 @@ enum trap_err session_by_client(struct store_db *db, struct prefix p, uint32_t l
 
     limit = limit < DB_READ_ROWS_MAX ? limit : DB_READ_ROWS_MAX;
     if (err == TRAP_OK)
+        err = stretch_set_of_range(db, FILTER_SESSION_CLIENT, &range, &query.maybe);
+    if (err == TRAP_OK)
         err = seqlist_newest(db, &query, limit, &list);
+    stretch_set_free(&query.maybe);
     return err == TRAP_OK ? give_list(db, &list, &w) : err;
 }
 

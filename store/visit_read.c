@@ -212,7 +212,10 @@ enum trap_err visit_by_client(struct store_db *db, struct prefix p, uint32_t lim
 
     limit = limit < DB_READ_ROWS_MAX ? limit : DB_READ_ROWS_MAX;
     if (err == TRAP_OK)
+        err = stretch_set_of_range(db, FILTER_VISIT_CLIENT, &range, &query.maybe);
+    if (err == TRAP_OK)
         err = seqlist_newest(db, &query, limit, &list);
+    stretch_set_free(&query.maybe);
     for (size_t i = 0; i < list.n && err == TRAP_OK; i++) {
         bool found = false;
 

@@ -4,6 +4,7 @@
 #include <base/daemon.h>
 #include <base/file.h>
 #include <policy/lists.h>
+#include <store/log_filter.h>
 
 #include <errno.h>
 #include <grp.h>
@@ -134,6 +135,10 @@ int home_open(struct cli *cli, unsigned need, struct home *out)
     }
     if (code == 0 && (need & (HOME_DERIVED | HOME_POLICY)))
         code = open_db(out, STORE_DERIVED, &out->derived);
+    if (out->derived != NULL && out->hits != NULL) {
+        log_filter_use(out->hits, out->derived);
+        log_filter_use(out->visits, out->derived);
+    }
     if (code == 0 && (need & HOME_PUBLISHED))
         code = open_db(out, STORE_PUBLISHED, &out->published);
     if (code == 0 && (need & HOME_POLICY))

@@ -3,6 +3,7 @@
 
 #include <base/daemon.h>
 #include <base/num.h>
+#include <store/log_filter.h>
 
 #include <stdio.h>
 #include <unistd.h>
@@ -37,6 +38,10 @@ static int rebuild(struct home *h, struct store_db *derived, uint32_t batch, boo
         err = fold_new(h->config, h->mint, derived, &node, 1, &fold);
     if (err == TRAP_OK)
         err = fold_run(fold, &options, &r, &why);
+    if (err == TRAP_OK) {
+        err = log_filter_advance(derived, h->visits, h->hits, UINT64_MAX);
+        err_text_set(&why, "cannot write where clients are in the logs: %s", err_name(err));
+    }
     fold_free(&fold);
     taints_free(&taints);
     if (isatty(STDERR_FILENO))

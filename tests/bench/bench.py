@@ -2,6 +2,7 @@
 
 Only this machine's loopback is used; every load is bounded in count or time. Without words all areas are measured; a word is an area or a row.
 """
+import ipaddress
 import json
 import os
 import pathlib
@@ -103,6 +104,29 @@ def rbldnsd_load(d):
         p.wait(10)
 
 
+def question_rows(t, label, hits):
+    """Questions of people, the second time that they are asked; beyond what it takes to start a program."""
+    asked = [t.sql("hits", f"SELECT sender, address FROM hit WHERE seq = {hits * k // 10}")[0] for k in range(1, 10)]
+    for name, words in (("explain", [("explain", ip_text(sender)) for sender, _ in asked]),
+                        ("trace", [("trace", address.decode()) for _, address in asked])):
+        took = []
+        for w in words:
+            t.run(*w)
+            started, asked_ms = statistics.median(run_ms(t, "--version") for _ in range(5)), statistics.median(run_ms(t, *w) for _ in range(5))
+            took.append(asked_ms - started)
+        report(f"fold.{name}{label}", took, [], " ms", higher_is_better=False, target=10)
+
+
+def run_ms(t, *words):
+    start = time.monotonic()
+    t.run(*words)
+    return (time.monotonic() - start) * 1000
+
+
+def ip_text(blob):
+    return str(ipaddress.ip_address(blob))
+
+
 def fold_rows(label, hits, rounds, live_target):
     """As many visits as hits, a tenth as many senders. Returns CPU s a hit of a rebuild."""
     with Installation(BUILD) as t:
@@ -121,6 +145,7 @@ def fold_rows(label, hits, rounds, live_target):
         report(f"fold.live{label}", [float(live["both_ms"])], [], " ms", higher_is_better=False, target=live_target,
                more=f", 1000 new hits: fold {live['fold_ms']} ms, listings {live['list_ms']} ms, CPU {live['cpu_ms']} ms; "
                     f"everybody judged anew {live['whole_ms']} ms, {live['listed']} listed")
+        question_rows(t, label, hits)
         report(f"fold.bytes.visit{label}", [sizes["visits"]], [], " bytes", higher_is_better=False, target=80)
         report(f"fold.bytes.hit{label}", [sizes["hits"]], [], " bytes", higher_is_better=False, target=220)
         return statistics.median(cpu)
