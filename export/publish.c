@@ -1,4 +1,5 @@
 /* publish.c - one run of the publisher: what changes, the set, the record, the symlink. */
+#include "format.h"
 #include "publisher.h"
 
 #include <base/log.h>
@@ -102,7 +103,7 @@ static bool decide(struct run *r, uint32_t *held_out)
     for (size_t i = 0; i < plan->file_count; i++) {
         r->action[i] = action_for(r, &plan->file[i]);
         write = write || r->action[i] == SET_WRITE;
-        kept += r->action[i] != SET_SKIP;
+        kept += r->action[i] == SET_SKIP ? 0 : 1 + format_files_count(&plan->file[i]);
     }
     return write || kept != r->p->current.file_count || r->p->current.serial == 0;
 }

@@ -1,6 +1,8 @@
 /* set.c - writes a set of zone files and reads it back. */
 #include "set.h"
 
+#include "format.h"
+
 #include <base/file.h>
 
 #include <errno.h>
@@ -68,8 +70,7 @@ static enum trap_err never_check(const struct set_order *o, const struct plan_fi
     return TRAP_OK;
 }
 
-/* Seconds; strictly after the previous file of this path. */
-static int64_t mtime_for(const struct set_order *o, const char *path, int previous_fd)
+int64_t set_mtime(const struct set_order *o, const char *path, int previous_fd)
 {
     const int64_t now = o->as_of.us / WALL_US_PER_S;
     struct stat st;
@@ -85,7 +86,7 @@ static enum trap_err file_write(const struct set_order *o, const struct plan_fil
 {
     const struct zone_file zone = zone_file_of(o, f);
     struct manifest_file entry = { .serial = o->serial, .as_of = o->as_of };
-    enum trap_err err = zone_file_write(dir_fd, f->path, &zone, mtime_for(o, f->path, previous_fd), why);
+    enum trap_err err = zone_file_write(dir_fd, f->path, &zone, set_mtime(o, f->path, previous_fd), why);
 
     if (err == TRAP_OK)
         err = zone_file_check(dir_fd, f->path, &zone, &entry.facts, why);
@@ -157,6 +158,8 @@ static enum trap_err files_write(const struct set_order *o, int dir_fd, int prev
             err = file_write(o, f, dir_fd, previous_fd, m, why);
         if (err == TRAP_OK)
             err = add_datasets(o, f, o->action[i] == SET_LINK, m);
+        if (err == TRAP_OK)
+            err = format_files_write(o, f, (struct format_dirs){ dir_fd, previous_fd }, m, why);
         if (err != TRAP_OK)
             return err;
     }

@@ -27,6 +27,9 @@ struct set_order {
     wall_t as_of;
     const char *policy; /* digest */
 };
+/* mtime of a new file at this path, in seconds: strictly after the previous one. previous_fd: -1 for none. */
+int64_t set_mtime(const struct set_order *o, const char *path, int previous_fd);
+
 /* dir must exist and be empty. */
 TRAP_NODISCARD enum trap_err set_write(const char *dir, const struct set_order *o, struct manifest *out,
                                        struct err_text *why);

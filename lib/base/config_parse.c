@@ -353,6 +353,7 @@ static parse_fn *const parsers[CONF_TYPES] = {
     [CONF_ADDRESS] = parse_address, [CONF_SOCKET] = parse_socket,      [CONF_PATHS] = parse_path,
     [CONF_DOMAINS] = parse_domain,  [CONF_ENDPOINTS] = parse_endpoint, [CONF_PREFIXES] = parse_prefix,
     [CONF_TRUSTED] = parse_trusted, [CONF_LOCALS] = parse_local,       [CONF_ESCALATIONS] = parse_escalation,
+    [CONF_FLAGS] = parse_words,
     [CONF_SPANS] = parse_span,
 };
 

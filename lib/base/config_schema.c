@@ -60,6 +60,13 @@ static const struct conf_word levels[] = { { "error", LOG_ERROR },
                                            { "info", LOG_INFO },
                                            { "debug", LOG_DEBUG },
                                            { NULL, 0 } };
+static const struct conf_word formats[] = {
+    { "cidr", ZONE_FORMAT_CIDR },         { "postfix", ZONE_FORMAT_POSTFIX },
+    { "nftables", ZONE_FORMAT_NFTABLES }, { "nginx", ZONE_FORMAT_NGINX },
+    { "apache", ZONE_FORMAT_APACHE },     { "haproxy", ZONE_FORMAT_HAPROXY },
+    { "csv", ZONE_FORMAT_CSV },           { "jsonl", ZONE_FORMAT_JSONL },
+    { NULL, 0 },
+};
 static const struct conf_word kinds[] = { { "senders4", ZONE_SENDERS4 }, { "senders6", ZONE_SENDERS6 },
                                           { "senders", ZONE_SENDERS },   { "harvesters", ZONE_HARVESTERS },
                                           { "combined", ZONE_COMBINED },
@@ -374,6 +381,9 @@ static const struct conf_key zone_keys[] = {
     KEY("code", CONF_U32, "2", 2, 255, conf_zone, code,
         "Last number of the answer 127.0.0.x; harvesters have their own form."),
     KEY("ttl", CONF_SPAN, "5m", 1 * MS_S, 1 * MS_D, conf_zone, ttl, "How long resolvers may keep an answer."),
+    WORDS("formats", CONF_FLAGS, NULL, formats, conf_zone, formats,
+          "Further files of the same listings, for those that do not ask by DNS: written into each set beside "
+          "the zone file. docs/zones.md says what each is for."),
 };
 
 static const struct conf_key export_keys[] = {

@@ -39,6 +39,7 @@ enum conf_type {
     CONF_SPANS,     /* struct spans */
     CONF_TRUSTED,   /* struct prefix_set whose members may name another client: nothing wide */
     CONF_ESCALATIONS, /* struct conf_escalations */
+    CONF_FLAGS,     /* uint32_t, a bit for each of the words */
     CONF_TYPES
 };
 

@@ -107,6 +107,12 @@ static enum trap_err append_name(void *at, const union conf_value *v)
     return append_copy(at, v, true);
 }
 
+static enum trap_err append_flag(void *at, const union conf_value *v)
+{
+    *(uint32_t *)at |= (uint32_t)1 << v->u;
+    return TRAP_OK;
+}
+
 static enum trap_err append_endpoint(void *at, const union conf_value *v)
 {
     struct endpoints *const list = at;
@@ -226,6 +232,7 @@ static const struct {
     [CONF_SPANS] = { append_span, free_spans, true },
     [CONF_TRUSTED] = { append_prefix, free_prefixes, true },
     [CONF_ESCALATIONS] = { append_escalation, free_escalations, true },
+    [CONF_FLAGS] = { append_flag, NULL, true },
 };
 
 bool conf_is_list(const struct conf_key *key)

@@ -168,7 +168,7 @@ static const char example[] =
     "zone   \"BL.example.org\" { kind = \"senders6\"  policy = \"standard\"  publish = \"live\" ns = "
     "{ns1.example.org}\n"
     "  text = \"$ \\\"x\\\"\" code = 255 ttl = 1h }\n"
-    "zone \"h.example.org\" { kind = harvesters policy = aggressive contact = \"dns.example.org\" }\n"
+    "zone \"h.example.org\" { kind = harvesters policy = aggressive contact = \"dns.example.org\" formats = {cidr, \"jsonl\", cidr} }\n"
     "export { dir = \"/srv/zones\"  interval = \"2s\"  full_interval = \"1m\"  stale_after = \"61s\" "
     "sets_kept = 2 }\n"
     "geoip  { country = \"/c.mmdb\"  asn = \"\" }\n";
@@ -265,6 +265,8 @@ static void test_example_zones(void **state)
     assert_int_equal(c->zones[0].code, 255);
     assert_span(c->zones[0].ttl, SPAN_H(1));
     assert_int_equal(c->zones[1].kind, ZONE_HARVESTERS);
+    assert_int_equal(c->zones[0].formats, 0);
+    assert_int_equal(c->zones[1].formats, 1u << ZONE_FORMAT_CIDR | 1u << ZONE_FORMAT_JSONL);
     assert_false(c->zones[1].live);
     assert_int_equal(c->zones[1].code, 2);
     assert_string_equal(c->zones[1].contact, "dns.example.org");

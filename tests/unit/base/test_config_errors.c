@@ -165,6 +165,8 @@ static const struct {
     { "smtp { lookup_url = \"https://x/ y\" }", 1, "lookup_url: \"https://x/ y\" is not allowed" },
     { "smtp { lookup_url = \"https://x/$/$\" }", 1, "with \"$\" at most once" },
     { "trap_domain \"a.example\" { class = minted\n after_data = reject }", 2, "is not for minted domains" },
+    { "zone \"z.example\" {\n formats = {\"cidr\", \"pdf\"} }", 2,
+      "\"pdf\" is not allowed; allowed: cidr, postfix, nftables, nginx, apache, haproxy, csv, jsonl" },
     { "zone \"z.example\" { kind = sender }", 1,
       "allowed: senders4, senders6, senders, harvesters, combined" },
     { "zone \"z.example\" { publish = yes }", 1, "allowed: shadow, live" },

@@ -162,6 +162,17 @@ struct conf_policy {
 };
 
 enum zone_kind { ZONE_SENDERS4, ZONE_SENDERS6, ZONE_SENDERS, ZONE_HARVESTERS, ZONE_COMBINED, ZONE_NETS, ZONE_BACKSCATTER };
+enum zone_format {
+    ZONE_FORMAT_CIDR,
+    ZONE_FORMAT_POSTFIX,
+    ZONE_FORMAT_NFTABLES,
+    ZONE_FORMAT_NGINX,
+    ZONE_FORMAT_APACHE,
+    ZONE_FORMAT_HAPROXY,
+    ZONE_FORMAT_CSV,
+    ZONE_FORMAT_JSONL,
+    ZONE_FORMATS
+};
 struct conf_zone {
     char *name;                      /* bl.example.org, lower case */
     enum zone_kind kind;
@@ -172,6 +183,7 @@ struct conf_zone {
     char *text;                      /* TXT; "$" = the address asked for */
     uint32_t code;                   /* last octet of the answer: 127.0.0.code */
     span_t ttl;
+    uint32_t formats;                /* 1 << enum zone_format: files beside the zone file */
 };
 
 struct conf_export {
