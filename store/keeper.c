@@ -10,6 +10,7 @@ enum { LOOK_MS = 500, FIRST_MS = 60000, PAUSE_MS = 10, FAILED_MS = 60000 };
 
 struct keeper {
     struct keeping k;
+    struct conf_keep conf; /* the caller's may be gone before the thread is */
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t stopped;
@@ -146,6 +147,8 @@ enum trap_err keeper_start(const struct keeper_log *log, struct keeper **out, st
     if (k == NULL)
         return TRAP_ENOMEM;
     k->k.log = *log;
+    k->conf = *log->conf;
+    k->k.log.conf = &k->conf;
     k->k.begun = mono_now();
     (void)pthread_mutex_init(&k->lock, NULL);
     (void)pthread_condattr_init(&attr);
