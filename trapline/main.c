@@ -52,8 +52,8 @@ const struct verb verbs[] = {
       "    trapline explain 203.0.113.9\n",
       verb_explain },
     { "harvester", "IP [--json]", "What this visitor took, and who mails it.",
-      "Its visits, the addresses it was shown that were mailed since, and by whom. An IPv6 address stands "
-      "for its /64.\n",
+      "Its visits, the addresses it was shown that were mailed since, and by whom; how soon, and from which places of a "
+      "page;\nwhat leaked through it where it is a known fetcher. An IPv6 address stands for its /64.\n",
       verb_harvester },
     { "sender", "IP [--json]", "What this sender sent to traps.",
       "The evidence, the newest messages with the visit that each recipient was minted for, the sessions with what they "

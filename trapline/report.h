@@ -11,14 +11,16 @@
 
 #include "home.h"
 
+#include <store/evidence.h>
 #include <store/record.h>
+#include <store/visit_log.h>
 
-enum { REPORT_HITS_MAX = 20, REPORT_VISITS_MAX = 20, REPORT_LINKS_MAX = 200, REPORT_SESSIONS_MAX = 20, REPORT_COUNTERS_MAX = 24, REPORT_SENDERS_MAX = 100 };
+enum { REPORT_HITS_MAX = 20, REPORT_VISITS_MAX = 20, REPORT_LINKS_MAX = 200, REPORT_SESSIONS_MAX = 20, REPORT_COUNTERS_MAX = 24, REPORT_SENDERS_MAX = 100, REPORT_SEEN_MAX = 1000 };
 
 /* {"key", "zones": [verdict …], "evidence": [row …], "hits": [hit …], "sessions": [session …],
  * "beyond_hourly_limit": [counter …]} */
 json_t *report_sender(struct home *h, struct prefix key, int *code_out);
-/* {"key", "zones": [verdict …], "visits": {…}, "links": [link …]} */
+/* {"key", "zones": [verdict …], "visits": {…}, "links": [link …], "known_fetcher", "harvest": {…}, "seen_as": {…}} */
 json_t *report_harvester(struct home *h, struct prefix key, int *code_out);
 /* {"address", "minted", "outcome", "visit": {…}, "hits": [hit …]} */
 json_t *report_address(struct home *h, struct bytes address, int *code_out);
@@ -35,6 +37,11 @@ json_t *report_networks(struct home *h, struct prefix p, int *code_out);
 /* Parts of them: what SMTP showed of a message, and the sessions and counter rows of a sender. */
 TRAP_NODISCARD enum trap_err report_smtp_hit(struct home *h, const struct hit *hit, json_t *o);
 TRAP_NODISCARD enum trap_err report_smtp_sender(struct home *h, struct prefix key, json_t *doc);
+/* Of a visitor: "known_fetcher" and, where addresses of it were mailed, "harvest" (policy/harvest.h); how many user agents
+ * and sites its newest REPORT_SEEN_MAX visits show, as "seen_as"; fn gets the newest REPORT_VISITS_MAX of them, newest first. */
+TRAP_NODISCARD enum trap_err report_harvest(const struct home *h, struct prefix key, const struct link_row *rows, size_t n,
+                                            json_t *doc);
+TRAP_NODISCARD enum trap_err report_seen_as(struct home *h, struct prefix key, visit_fn *fn, void *arg, json_t *doc);
 
 /* Is this a zone that could hold the key? Zones of networks hold none. */
 bool report_zone_holds(const struct conf_zone *z, bool harvester, struct prefix key);

@@ -2,6 +2,7 @@
 #include "report.h"
 
 #include <base/daemon.h>
+#include <policy/harvest.h>
 #include <store/hit_log.h>
 #include <store/technique.h>
 #include <store/trapdir.h>
@@ -153,6 +154,9 @@ static enum trap_err add_links(struct prefix harvester, const struct link_row *r
     }
     json_object_set_new(g->doc, "links", list);
     json_object_set_new(g->doc, "links_in_all", json_integer((json_int_t)n));
+    g->err = report_harvest(g->h, harvester, rows, n, g->doc);
+    if (g->err != TRAP_OK)
+        return g->err;
     for (size_t i = 0; i < g->h->config->zone_count; i++) {
         const struct conf_zone *z = &g->h->config->zones[i];
         const struct conf_policy *p = config_policy(g->h->config, z->policy);
@@ -178,27 +182,30 @@ static json_t *visit_client(const struct visit *v)
     return (v->flags & VISIT_TRUNCATED) != 0 ? json_prefix(ip_network(v->client)) : json_ip(v->client);
 }
 
+/* arg: a gather; the visit becomes its doc. */
 static enum trap_err visit_object(const struct visit *v, void *arg)
 {
-    json_t **out = arg;
+    struct gather *g = arg;
     json_t *techniques = json_array();
 
     for (unsigned slot = 0; slot < VISIT_SLOTS; slot++)
         if (visit_technique(v->recipe, slot) != 0)
             json_array_append_new(techniques, json_string(technique_name(visit_technique(v->recipe, slot))));
-    *out = json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "visit", (json_int_t)v->seq, "at",
+    g->doc = json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "visit", (json_int_t)v->seq, "at",
                      json_wall(v->at), "client", visit_client(v),
                      "site", json_bytes(v->site), "page", json_bytes(v->page), "agent", json_bytes(v->agent),
                      "techniques", techniques, "shown", (v->flags & VISIT_NOT_SHOWN) == 0);
-    return *out == NULL ? TRAP_ENOMEM : TRAP_OK;
+    if (harvest_fetcher(&g->h->lists, v->client, v->flags))
+        json_object_set_new(g->doc, "known_fetcher", json_true());
+    return g->doc == NULL ? TRAP_ENOMEM : TRAP_OK;
 }
 
 static enum trap_err append_visit(const struct visit *v, void *arg)
 {
-    json_t *o = NULL;
-    const enum trap_err err = visit_object(v, &o);
+    struct gather *g = arg;
+    const enum trap_err err = visit_object(v, g);
 
-    return err != TRAP_OK ? err : json_array_append_new(arg, o) == 0 ? TRAP_OK : TRAP_ENOMEM;
+    return err != TRAP_OK ? err : json_array_append_new(g->rows, g->doc) == 0 ? TRAP_OK : TRAP_ENOMEM;
 }
 
 static const char *trace_name(const struct fold_trace *t)
@@ -216,8 +223,9 @@ static const char *trace_name(const struct fold_trace *t)
 static enum trap_err trace_object(struct home *h, struct bytes address, wall_t mailed, json_t *o)
 {
     struct fold_trace t = { .outcome = TRACE_NOT_MINTED };
-    json_t *visit = NULL;
-    const enum trap_err err = fold_trace(h->fold, address, mailed, &t, visit_object, &visit);
+    struct gather shown = { .h = h };
+    const enum trap_err err = fold_trace(h->fold, address, mailed, &t, visit_object, &shown);
+    json_t *visit = shown.doc;
 
     if (err != TRAP_OK)
         return err;
@@ -306,6 +314,8 @@ static enum trap_err append_hit(const struct hit *hit, void *arg)
             json_object_set_new(r, "dsn", json_bytes(hit->rcpts[i].dsn));
         json_array_append_new(rcpts, r);
         err = trace_object(g->h, hit->rcpts[i].address, hit->at, r);
+        if (json_is_true(json_object_get(json_object_get(r, "visit"), "known_fetcher")))
+            json_object_set(r, "leaked_through", json_object_get(json_object_get(r, "visit"), "client"));
         if (err == TRAP_OK)
             err = add_tainted(g->h, hit, i, r);
     }
@@ -398,7 +408,7 @@ json_t *report_harvester(struct home *h, struct prefix key, int *code_out)
         json_t *visits = json_array();
 
         json_object_set_new(g.doc, "newest_visits", visits);
-        err = visit_by_client(h->visits, key, REPORT_VISITS_MAX, append_visit, visits);
+        err = report_seen_as(h, key, append_visit, &(struct gather){ .h = h, .rows = visits }, g.doc);
     }
     if (err == TRAP_OK)
         err = add_unfolded(h, RECORD_VISIT, g.doc);

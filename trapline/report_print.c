@@ -147,6 +147,8 @@ void report_print_hit(const json_t *hit)
         putchar('\n');
         if (visit != NULL)
             print_visit(visit, "      ");
+        if (text(r, "leaked_through")[0] != '\0')
+            printf("      leaked through %s: a known fetcher, no harvester\n", text(r, "leaked_through"));
     }
 }
 
@@ -271,6 +273,49 @@ void report_print_sender(const json_t *doc)
     print_sessions(doc);
 }
 
+static const char *addresses(long long n)
+{
+    return n == 1 ? "address" : "addresses";
+}
+
+static void print_harvest(const json_t *doc)
+{
+    const json_t *sum = json_object_get(doc, "harvest"), *after = json_object_get(sum, "first_mail_after_ms");
+    const long long n = number(sum, "addresses"), leaked = number(sum, "leaked");
+    char soonest[WALL_TEXT_MAX], median[WALL_TEXT_MAX], nine_tenths[WALL_TEXT_MAX];
+    const char *name, *sep = "";
+    json_t *count;
+
+    if (sum == NULL)
+        return;
+    printf("  %lld %s mailed by %lld sender%s, %lld message%s\n", n, addresses(n), number(sum, "senders"),
+           plural(number(sum, "senders")), number(sum, "messages"), plural(number(sum, "messages")));
+    if (leaked > 0)
+        printf("  %lld of them leaked through it while it was a known fetcher: that is no harvest\n", leaked);
+    printf("  first mail to an address after %s at the soonest, %s for half of them, %s for nine tenths\n",
+           span_text((span_t){ number(after, "soonest") }, soonest), span_text((span_t){ number(after, "median") }, median),
+           span_text((span_t){ number(after, "nine_tenths") }, nine_tenths));
+    printf("  what worked: ");
+    json_object_foreach(json_object_get(sum, "techniques"), name, count)
+    {
+        printf("%s%s %lld", sep, name, (long long)json_integer_value(count));
+        sep = ", ";
+    }
+    putchar('\n');
+}
+
+static void print_seen_as(const json_t *doc)
+{
+    const json_t *seen = json_object_get(doc, "seen_as");
+    const long long visits = number(seen, "visits"), agents = number(seen, "agents"), sites = number(seen, "sites");
+
+    if (json_is_true(json_object_get(doc, "known_fetcher")))
+        puts("  a known fetcher (crawler_files, or a confirmed crawler): never listed as a harvester");
+    if (visits > 0)
+        printf("  its %lld newest visit%s here: %lld user agent%s on %lld site%s\n", visits, plural(visits), agents,
+               plural(agents), sites, plural(sites));
+}
+
 void report_print_harvester(const json_t *doc)
 {
     const json_t *visits = json_object_get(doc, "visits");
@@ -285,6 +330,8 @@ void report_print_harvester(const json_t *doc)
     if (number(visits, "count") > 0)
         printf(", first %s, last %s", text(visits, "first"), text(visits, "last"));
     putchar('\n');
+    print_seen_as(doc);
+    print_harvest(doc);
     if (json_array_size(links) == 0) {
         puts("  none of its addresses was mailed");
         return;
