@@ -51,6 +51,7 @@ int verb_keys(struct cli *cli);
 int verb_look(struct cli *cli);
 int verb_policy(struct cli *cli);
 int verb_postmaster(struct cli *cli);
+int verb_probe(struct cli *cli);
 int verb_rebuild(struct cli *cli);
 int verb_replay(struct cli *cli);
 int verb_report(struct cli *cli);

@@ -70,6 +70,13 @@ const struct verb verbs[] = {
       "could steer a terminal\n"
       "as \\xHH. `remove --from`: all that one client sent.\n",
       verb_postmaster },
+    { "probe", "[DOMAIN]... --from ADDRESS [--via HOST:PORT] [--wait TIME] [--json]",
+      "Does mail to the trap domains arrive here?",
+      "Sends a marked message to postmaster of each domain through your mail server (--via, localhost:25), waits for it "
+      "(--wait, 2m), and\nremoves it where the sink has put it. Mail to postmaster is no evidence. Exit 0: all arrived; 1: not "
+      "all.\n\n"
+      "    trapline probe --from postmaster@example.org\n",
+      verb_probe },
     { "look", "[IP|DOMAIN] [--now] [--json]", "What the DNS says of an address or a mail provider.",
       "What traplook wrote down: reverse name, HELO, whitelist, country and network; of a provider the networks that its "
       "SPF record names.\n"

@@ -4,10 +4,10 @@
  */
 #include "abuse_report.h"
 #include "home.h"
+#include "own_address.h"
 #include "report.h"
 
 #include <base/daemon.h>
-#include <store/trapdir.h>
 
 #include <stdio.h>
 
@@ -103,42 +103,6 @@ static int report(const struct cli *cli, const struct home *h, struct abuse_repo
     return tell(cli, r, h);
 }
 
-/* Mail of our own to a trap, or in its name, would be evidence, and tell it. A name that the configuration reserves at
- * a domain is a real mailbox there. */
-static bool may_name(const struct trapdir *traps, struct bytes address)
-{
-    const struct bytes domain = abuse_report_domain(address),
-                       local = bytes_take(address, address.n - domain.n - 1);
-    const struct trapdir_result r = trapdir_find(traps, local, domain);
-
-    return r.answer == TRAPDIR_FOREIGN || (r.domain != NULL && config_is_reserved(r.domain, local));
-}
-
-static int check_address(const struct config *c, const char *option, const char *text)
-{
-    const struct bytes address = bytes_str(text);
-    struct err_text why = { "" };
-    struct trapdir *traps = NULL;
-    enum trap_err err;
-    bool may;
-
-    if (text == NULL)
-        return cli_fail(EXIT_USAGE, "report: %s ADDRESS is missing", option);
-    if (!abuse_report_address(address))
-        return cli_fail(EXIT_USAGE, "report: %s \"%s\" is not an e-mail address in plain form", option,
-                        cli_text(address));
-    err = trapdir_new(c, &traps, &why);
-    if (err != TRAP_OK)
-        return cli_fail_err(err, &why);
-    may = may_name(traps, address);
-    trapdir_free(&traps);
-    if (!may)
-        return cli_fail(EXIT_USAGE,
-                        "report: %s \"%s\" is a trap or at a domain of traps; no report may name one", option,
-                        cli_text(address));
-    return 0;
-}
-
 int verb_report(struct cli *cli)
 {
     struct home h = { .config = NULL };
@@ -156,9 +120,9 @@ int verb_report(struct cli *cli)
     code = home_open(cli, HOME_KEYS | HOME_LOGS | HOME_DERIVED | HOME_POLICY, &h);
     if (code != 0)
         return code;
-    code = check_address(h.config, "--from", from);
+    code = own_address_check(h.config, "report", "--from", from);
     if (code == 0)
-        code = check_address(h.config, "--to", to);
+        code = own_address_check(h.config, "report", "--to", to);
     if (code == 0) {
         r.from = bytes_str(from);
         r.to = bytes_str(to);

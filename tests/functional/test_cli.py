@@ -11,7 +11,7 @@ import time
 
 from testlib import Installation, run_tests, wait_for
 
-VERBS = ["init", "run", "check", "status", "trace", "explain", "harvester", "sender", "sample", "postmaster", "trap", "allow", "deny", "submit", "delist", "taint", "revoke", "saves", "report", "policy", "replay", "dump", "rebuild", "keys", "demo"]
+VERBS = ["init", "run", "check", "status", "trace", "explain", "harvester", "sender", "sample", "postmaster", "trap", "allow", "deny", "submit", "delist", "taint", "revoke", "saves", "report", "probe", "policy", "replay", "dump", "rebuild", "keys", "demo"]
 USAGE, IOERR, CANTCREAT, CONFIG = 64, 74, 73, 78
 
 

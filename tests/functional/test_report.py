@@ -197,7 +197,7 @@ def test_words(build):
                 refused(it, "not an e-mail address", SENDER, *pair)
         for address in (TRAP, TRAP.upper(), "anybody@trap.test", "abuse@trap.test", "someone@real.example", "other@shop.example"):
             for pair in (("--from", address, *PAIR[2:]), (*PAIR[:2], "--to", address)):
-                refused(it, "no report may name one", SENDER, *pair)
+                refused(it, "at a domain of traps", SENDER, *pair)
         it.run("report", SENDER, "--from", "postdesk@real.example", *PAIR[2:])
 
 
