@@ -118,6 +118,21 @@ static void test_lines(void **state)
     }
 }
 
+/* No entry of nftables outlives the file that it came with. */
+static void test_timeout_ends_when_stale(void **state)
+{
+    struct zone_entry v[3];
+    const size_t n = entries_make(v);
+    struct format_file f = file_of(ZONE_FORMAT_NFTABLES, v, n);
+
+    (void)state;
+    f.stale_after = SPAN_S(600);
+    assert_non_null(
+        strstr(text_of(&f), "\n1.2.3.4 timeout 600s,\n5.6.7.0/24 timeout 600s,\n9.9.9.9 timeout 1s,\n}\n"));
+    f.stale_after = SPAN_H(6);
+    assert_non_null(strstr(text_of(&f), "\n1.2.3.4 timeout 3600s,\n"));
+}
+
 /* A file that is not what it must be is refused, whichever line is touched, doubled, cut or added. */
 static void damage(struct world *w, const struct format_file *f, const char *content)
 {
@@ -259,6 +274,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lines),
+        cmocka_unit_test(test_timeout_ends_when_stale),
         cmocka_unit_test_setup_teardown(test_read_back, world_new, world_free),
         cmocka_unit_test(test_get),
         cmocka_unit_test_setup_teardown(test_published, world_new, world_free),
